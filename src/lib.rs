@@ -1,0 +1,1 @@
+//! outboxd turns a Postgres database into a dependable source of webhooks.

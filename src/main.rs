@@ -1,0 +1,2 @@
+//! The `outboxd` command.
+fn main() {}
