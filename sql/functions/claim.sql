@@ -1,0 +1,88 @@
+create or replace function outbox.claim(
+    relay text, free integer, busy bigint[], busy_free integer[], start_after bigint
+) returns table (
+    delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
+    event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision
+)
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+-- Gives a relay due deliveries that it can start at once, each under a lease: due_at moves to the end of the lease, so that
+-- nobody else claims it before, and anybody after. The lease is the subscription's deadline and 15 s, so that an attempt
+-- has ended, one way or the other, before it runs out. attempt is raised here and never lowered: it counts the POST before
+-- it is made, and outbox.settle() knows a stale owner by it. The caller must commit, durably, before it sends.
+--
+-- Who has work is found by a loose scan over the index (subscription, due_at, id): two index probes per subscription with
+-- open deliveries, none for the others, however many there are. It starts after start_after and wraps around, so that
+-- no subscription waits behind others for ever when there are more due than slots.
+--
+-- Arguments:
+--   relay            its name, shown as outbox.delivery.leased_by
+--   free             how many deliveries it can start now
+--   busy, busy_free  subscriptions that it is sending to already, and how many more each may have at a time
+--   start_after      the subscription at which the last claim stopped; 0 at first
+-- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
+--   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; claimed_at is the
+--   database's clock, in seconds since 1970, by which the relay stamps what it sends.
+-- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event.
+declare
+    _now timestamptz := clock_timestamp();
+    _ids bigint[];
+begin
+    with recursive later (subscription) as (
+        (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
+        union all
+        select (select d.subscription from outbox.delivery d where d.subscription > l.subscription order by d.subscription limit 1)
+        from later l where l.subscription is not null
+    ), earlier (subscription) as (
+        (select d.subscription from outbox.delivery d order by d.subscription limit 1)
+        union all
+        select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
+        from earlier e where e.subscription < claim.start_after
+    ), picked as materialized (
+        select p.id
+        from (
+            select l.subscription from later l where l.subscription is not null
+            union all
+            select e.subscription from earlier e where e.subscription <= claim.start_after
+        ) open
+            join lateral (
+                select s.concurrency from outbox.subscription s
+                where s.id = open.subscription and s.status in ('active', 'failing') limit 1
+            ) s on true
+            left join unnest(claim.busy, claim.busy_free) as b (subscription, free) on b.subscription = open.subscription
+            cross join lateral (
+                select d.id from outbox.delivery d
+                where d.subscription = open.subscription and d.due_at <= _now
+                order by d.due_at, d.id
+                limit greatest(coalesce(b.free, s.concurrency), 0)
+                for update skip locked
+            ) p
+        limit claim.free
+    )
+    select array_agg(picked.id) into _ids from picked;
+    if _ids is null then
+        return;
+    end if;
+    return query
+    with claimed as (
+        update outbox.delivery d
+        set attempt = d.attempt + 1, leased_by = claim.relay,
+            due_at = clock_timestamp() + interval '15 s'
+                + (select s.deadline from outbox.subscription s where s.id = d.subscription)
+        where d.id = any (_ids)
+        returning d.id, d.attempt, d.retry_base, d.subscription, d.event_slot, d.event_id
+    )
+    select c.id, c.attempt, c.retry_base, c.subscription, s.version, c.event_slot, c.event_id, e.type,
+        outbox.webhook_id(e.uid, s.key),
+        outbox.body(e.type, e.occurred_at, e.uid, e.id, e.object, e.object_id, e.data),
+        extract(epoch from clock_timestamp())::double precision
+    from claimed c
+        cross join lateral (select s.version, s.key from outbox.subscription s where s.id = c.subscription limit 1) s
+        left join lateral (
+            select e.* from outbox.event e where e.slot = c.event_slot and e.id = c.event_id limit 1
+        ) e on true
+    order by c.id;
+end
+$$;

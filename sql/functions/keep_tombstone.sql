@@ -1,0 +1,22 @@
+create or replace function outbox.keep_tombstone() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+-- Trigger on outbox.subscription, after DELETE: the row stays as a tombstone of status 'gone'. Writers that began before
+-- the DELETE may still add deliveries for it, and history should go on naming it. outbox.cancel_gone() cancels what is
+-- open and in the end deletes the tombstone, which this trigger lets happen. The secret goes at once.
+-- Touches: insert outbox.subscription; delete outbox.signing_key.
+begin
+    delete from outbox.signing_key k where k.subscription = old.id;
+    if old.status <> 'gone' then
+        old.status := 'gone';
+        old.headers := '{}';
+        old.version := old.version + 1;
+        old.updated_at := clock_timestamp();
+        old.updated_by := session_user;
+        old.updated_xid := pg_current_xact_id();
+        insert into outbox.subscription values (old.*);
+    end if;
+    return null;
+end
+$$;

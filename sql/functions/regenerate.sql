@@ -1,0 +1,36 @@
+create or replace function outbox.regenerate(object text default null) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+-- Writes the trigger functions of watches anew where their source differs from what outbox.capture_source() gives now:
+-- after an upgrade, and after a watch changed. Replacing a function takes no lock on the user's table.
+-- Arguments: object, the watches of one object; null for all.
+-- Returns: how many functions were written.
+-- Touches: select outbox.watch; creates or replaces outbox.capture_<id>().
+declare
+    _watch  outbox.watch;
+    _source text;
+    _count  integer := 0;
+begin
+    for _watch in
+        select w.* from outbox.watch w
+        where (regenerate.object is null or w.object = regenerate.object)
+            and exists (select from pg_class c where c.oid = w.relation)
+        order by w.id
+    loop
+        _source := outbox.capture_source(_watch);
+        continue when exists (
+            select from pg_proc p
+            where p.proname = 'capture_' || _watch.id and p.pronamespace = 'outbox'::regnamespace and p.prosrc = _source);
+        -- The settings make what a row looks like in an event independent of the session that wrote it.
+        execute format(
+            'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer '
+            'set search_path = pg_catalog, pg_temp set timezone = ''UTC'' set datestyle = ''ISO'' '
+            'set intervalstyle = ''postgres'' set bytea_output = ''hex'' set extra_float_digits = 1 as %L',
+            _watch.id, _source);
+        execute format('revoke all on function outbox.capture_%s() from public', _watch.id);
+        _count := _count + 1;
+    end loop;
+    return _count;
+end
+$$;

@@ -1,0 +1,66 @@
+-- Who may do what. Nobody but the owner may do anything until it is said here; the application's role needs nothing at all.
+-- The three group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
+--   outbox_reader  looks: tables without secrets, views, outbox.find()
+--   outbox_relay   delivers: the functions the relay calls, and nothing else
+--   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
+
+revoke all on all tables in schema outbox from public;
+revoke all on all functions in schema outbox from public;
+
+do $$
+declare
+    _reader constant boolean := to_regrole('outbox_reader') is not null;
+    _relay  constant boolean := to_regrole('outbox_relay') is not null;
+    _admin  constant boolean := to_regrole('outbox_admin') is not null;
+    _table  regclass;
+begin
+    if _reader then
+        grant usage on schema outbox to outbox_reader;
+        for _table in
+            select c.oid from pg_catalog.pg_class c
+            where c.relnamespace = 'outbox'::regnamespace and c.relkind in ('r', 'p', 'v')
+                and c.relname not in ('subscription', 'signing_key')
+        loop
+            execute format('grant select on %s to outbox_reader', _table);
+        end loop;
+        -- Not headers, which may hold a credential, and not url, whose query may: views show it without one.
+        grant select (id, key, subscriber, pattern, identity, status, concurrency, deadline, max_attempts, backoff_base,
+            backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
+        grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
+            outbox.slot(timestamptz), outbox.patterns(text),
+            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_reader;
+    end if;
+    if _relay then
+        grant usage on schema outbox to outbox_relay;
+        grant select on outbox.definition_history, outbox.refinery_schema_history to outbox_relay;
+        grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
+            outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
+                double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
+            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]),
+            outbox.report_relay(text, text, integer, text) to outbox_relay;
+    end if;
+    if _admin then
+        grant usage on schema outbox to outbox_admin;
+        for _table in
+            select c.oid from pg_catalog.pg_class c
+            where c.relnamespace = 'outbox'::regnamespace and c.relkind in ('r', 'p', 'v') and c.relname <> 'signing_key'
+        loop
+            execute format('grant select on %s to outbox_admin', _table);
+        end loop;
+        grant insert, update, delete on outbox.subscription, outbox.subscriber, outbox.event_type to outbox_admin;
+        grant delete on outbox.dead_letter, outbox.signing_key to outbox_admin;
+        grant update on outbox.setting to outbox_admin;
+        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text),
+            outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.signing_secret(bigint),
+            outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
+            outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer),
+            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
+        perform outbox.permit_watch('outbox_admin');
+    end if;
+end
+$$;
+
+-- Functions that outboxd wrote for watches follow what this release would write.
+select outbox.regenerate();

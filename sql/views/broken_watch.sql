@@ -1,0 +1,35 @@
+-- Watches that do not do what they promise, with the reason and the way out. Nothing is recorded for it: a capture that
+-- wrote such news itself could make two writers wait for each other.
+create or replace view outbox.broken_watch as
+select w.id as watch, w.relation, w.object, problem.reason, problem.remedy
+from outbox.watch w
+    left join pg_catalog.pg_class c on c.oid = w.relation
+    cross join lateral (
+        select 'the table was dropped' as reason, format('select outbox.forget_watch(%s)', w.id) as remedy
+        where c.oid is null
+        union all
+        select format('column %I, part of the key, was renamed or dropped: events come without an id', k.name),
+            format('select outbox.watch(%L, %L)', w.relation::text, w.object)
+        from unnest(w.key_columns) as k (name)
+        where c.oid is not null and not exists (
+            select from pg_catalog.pg_attribute a where a.attrelid = w.relation and a.attname = k.name and not a.attisdropped)
+        union all
+        select format('the trigger for %s is missing', v.verb), format('select outbox.watch(%L, %L)', w.relation::text, w.object)
+        from (values ('insert', 4), ('update', 16), ('delete', 8)) as v (verb, bit)
+        where c.oid is not null and not exists (
+            select from pg_catalog.pg_trigger t
+            where t.tgrelid = w.relation and t.tgfoid = pg_catalog.to_regprocedure(format('outbox.capture_%s()', w.id))
+                and (t.tgtype & v.bit) <> 0)
+        union all
+        select format('trigger %I is disabled', t.tgname), format('alter table %s enable trigger %I', w.relation, t.tgname)
+        from pg_catalog.pg_trigger t
+        where t.tgrelid = w.relation and t.tgenabled = 'D'
+            and t.tgfoid = pg_catalog.to_regprocedure(format('outbox.capture_%s()', w.id))
+        union all
+        select 'a column of the id expression was renamed or dropped: events come without an id',
+            format('select outbox.watch(%L, %L, id => ...)', w.relation::text, w.object)
+        where c.oid is not null and w.id_expression is not null and exists (
+            select from unnest(w.id_columns) as i (name)
+            where not exists (
+                select from pg_catalog.pg_attribute a where a.attrelid = w.relation and a.attname = i.name and not a.attisdropped))
+    ) problem;

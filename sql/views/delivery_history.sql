@@ -1,0 +1,25 @@
+-- Every attempt and every ending, with what was sent to whom: the first place to look for "did they get it".
+create or replace view outbox.delivery_history as
+select a.started_at,
+    e.type as event_type,
+    e.object,
+    e.object_id,
+    s.subscriber,
+    outbox.endpoint(s.url) as endpoint,
+    a.attempt,
+    a.class,
+    a.status,
+    a.outcome,
+    a.error_class,
+    a.error,
+    a.duration_ms,
+    a.late,
+    a.relay,
+    a.subscription,
+    a.event_id,
+    a.delivery,
+    outbox.webhook_id(e.uid, s.key) as webhook_id,
+    a.response
+from outbox.attempt a
+    left join outbox.event e on e.slot = a.event_slot and e.id = a.event_id
+    left join outbox.subscription s on s.id = a.subscription;
