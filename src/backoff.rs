@@ -1,0 +1,87 @@
+//! Pauses between attempts: capped exponential backoff with full jitter.
+//!
+//! The n-th pause is drawn evenly from 0 to min(cap, base × 2^(n−1)). Drawing from the whole range, not around its end,
+//! spreads the clients of a recovering endpoint best (M. Brooker, "Exponential Backoff and Jitter", 2015).
+
+use std::time::Duration;
+
+/// Base and cap of the pauses; the base is above zero and the cap not below it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Backoff {
+    base: Duration,
+    cap: Duration,
+}
+
+/// A range that makes no sense.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BackoffError {
+    /// The first pause would always be nothing.
+    #[error("the backoff base is zero")]
+    ZeroBase,
+    /// The cap would be ignored.
+    #[error("the backoff cap {cap:?} is below the base {base:?}")]
+    CapBelowBase {
+        /// The base given.
+        base: Duration,
+        /// The cap given.
+        cap: Duration,
+    },
+}
+
+impl Backoff {
+    /// A backoff from `base` up to `cap`.
+    ///
+    /// # Errors
+    /// When the base is zero or the cap is below it.
+    pub fn new(base: Duration, cap: Duration) -> Result<Self, BackoffError> {
+        if base.is_zero() {
+            return Err(BackoffError::ZeroBase);
+        }
+        if cap < base {
+            return Err(BackoffError::CapBelowBase { base, cap });
+        }
+        Ok(Self { base, cap })
+    }
+
+    /// The longest the pause after `failures` failed attempts (at least 1) can be.
+    #[must_use]
+    pub fn ceiling(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1);
+        // 2^31 × the smallest base of 1 ms is 24 days, beyond every cap.
+        let factor = 1_u32.checked_shl(doublings).filter(|_| doublings < 31).unwrap_or(u32::MAX);
+        self.base.checked_mul(factor).unwrap_or(self.cap).min(self.cap)
+    }
+
+    /// The pause after `failures` failed attempts; `fraction` in 0..1 is the jitter.
+    #[must_use]
+    pub fn pause(&self, failures: u32, fraction: f64) -> Duration {
+        self.ceiling(failures).mul_f64(fraction.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ceilings_double_up_to_the_cap_and_never_overflow() {
+        let backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(21_600)).expect("valid");
+        for (failures, seconds) in [(0, 5), (1, 5), (2, 10), (3, 20), (13, 20_480), (14, 21_600), (60, 21_600), (u32::MAX, 21_600)] {
+            assert_eq!(backoff.ceiling(failures), Duration::from_secs(seconds), "after {failures} failures");
+        }
+    }
+
+    #[test]
+    fn jitter_covers_the_whole_range() {
+        let backoff = Backoff::new(Duration::from_secs(8), Duration::from_secs(8)).expect("valid");
+        assert_eq!(backoff.pause(1, 0.0), Duration::ZERO);
+        assert_eq!(backoff.pause(1, 0.25), Duration::from_secs(2));
+        assert_eq!(backoff.pause(1, 7.0), Duration::from_secs(8));
+    }
+
+    #[test]
+    fn senseless_ranges_are_refused() {
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::from_secs(1)), Err(BackoffError::ZeroBase));
+        assert!(Backoff::new(Duration::from_secs(2), Duration::from_secs(1)).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! The words of the outbox as plain data: what is claimed, what a POST came to, what follows from it. No I/O.
+
+use std::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
+
+/// One delivery under a lease of ours: a row of `outbox.claim()`.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// `outbox.delivery.id`.
+    pub delivery: i64,
+    /// Number of this attempt, from 1; never lowered, so it fences off stale owners when the outcome is recorded.
+    pub attempt: i32,
+    /// Attempts made before the delivery was last retried by hand: they do not count against the budget.
+    pub retry_base: i32,
+    /// `outbox.subscription.id`.
+    pub subscription: i64,
+    /// Version of the subscription when the claim was made; newer than what we know means: read it again.
+    pub version: i32,
+    /// Leaf of the ring in which the event is.
+    pub event_slot: i16,
+    /// `outbox.event.id`, the order of events.
+    pub event_id: i64,
+    /// What there is to send; `None` when the event's row is gone.
+    pub message: Option<Message>,
+    /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
+    pub claimed_at: f64,
+    /// Our monotonic clock when the claim's answer was read.
+    pub received: Instant,
+}
+
+/// The parts of a POST that come from the event.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// For logs; the body has it too.
+    pub event_type: String,
+    /// Value of the `webhook-id` header.
+    pub webhook_id: String,
+    /// The bytes to sign and send, exactly.
+    pub body: String,
+}
+
+/// How to send to one subscription: a row of `outbox.subscription_settings()`.
+#[derive(Clone)]
+pub struct Subscription {
+    /// `outbox.subscription.id`.
+    pub id: i64,
+    /// Rises with every change of the row.
+    pub version: i32,
+    /// Where to POST.
+    pub url: String,
+    /// Extra request headers.
+    pub headers: Vec<(String, String)>,
+    /// Name of the client certificate and CA to use; `None` is the relay's default.
+    pub identity: Option<String>,
+    /// Signing secrets; all of them sign.
+    pub secrets: Vec<Vec<u8>>,
+    /// POSTs at a time from one relay.
+    pub concurrency: usize,
+    /// Limit of one attempt, from connect to the last byte of the answer.
+    pub deadline: Duration,
+    /// Attempts before the delivery is dead.
+    pub max_attempts: i32,
+    /// Pauses between attempts.
+    pub backoff: Backoff,
+}
+
+/// What a POST came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A 2xx status arrived, whatever became of the body after it.
+    Delivered,
+    /// Another status arrived.
+    Rejected,
+    /// The subscriber cannot have seen the request.
+    NotSent,
+    /// Bytes were written and no status came back: the subscriber may have acted on it.
+    Unknown,
+}
+
+impl Class {
+    /// The word in `outbox.attempt.class`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::NotSent => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One POST and its outcome.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// What it came to.
+    pub class: Class,
+    /// The HTTP status, if one arrived.
+    pub status: Option<u16>,
+    /// Short word for grouping (`tls_unknown_ca`, `timeout`), when there is no status.
+    pub error_class: Option<&'static str>,
+    /// A sentence a person can act on.
+    pub error: Option<String>,
+    /// Beginning of the response body, as text.
+    pub response: Option<String>,
+    /// When it began.
+    pub started: Instant,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// What becomes of the delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Finished: the subscriber has it.
+    Delivered,
+    /// Given up: a dead letter.
+    Dead,
+    /// There is nothing to send any more.
+    Cancelled,
+    /// Due again after this pause.
+    Retry(Duration),
+}
+
+/// What goes into the ledger: one element of `outbox.settle()`.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The claim this is about.
+    pub claim: Claim,
+    /// The POST; `None` when there was nothing to send.
+    pub attempt: Option<Attempt>,
+    /// What follows.
+    pub verdict: Verdict,
+}
