@@ -184,9 +184,7 @@ impl Conninfo {
         if settings.problems.is_empty() {
             Ok(info)
         } else {
-            Err(ConninfoError {
-                problems: settings.problems,
-            })
+            Err(ConninfoError { problems: settings.problems })
         }
     }
 
@@ -241,82 +239,32 @@ const KEYS: &[(&str, Option<&str>, Support)] = &[
     ("sslcompression", None, Ignored),
     ("krbsrvname", None, Ignored),
     ("gsslib", None, Ignored),
-    (
-        "gssencmode",
-        Some("PGGSSENCMODE"),
-        Only(&["disable", "prefer"], "use sslmode=verify-full to encrypt"),
-    ),
-    (
-        "sslsni",
-        Some("PGSSLSNI"),
-        Only(
-            &["1"],
-            "leave it out, or give hostaddr alone to send no name",
-        ),
-    ),
-    (
-        "sslcertmode",
-        Some("PGSSLCERTMODE"),
-        Only(&["allow"], "give or leave out sslcert and sslkey"),
-    ),
-    (
-        "load_balance_hosts",
-        Some("PGLOADBALANCEHOSTS"),
-        Only(&["disable"], "hosts are tried in order"),
-    ),
+    ("gssencmode", Some("PGGSSENCMODE"), Only(&["disable", "prefer"], "use sslmode=verify-full to encrypt")),
+    ("sslsni", Some("PGSSLSNI"), Only(&["1"], "leave it out, or give hostaddr alone to send no name")),
+    ("sslcertmode", Some("PGSSLCERTMODE"), Only(&["allow"], "give or leave out sslcert and sslkey")),
+    ("load_balance_hosts", Some("PGLOADBALANCEHOSTS"), Only(&["disable"], "hosts are tried in order")),
     (
         "ssl_min_protocol_version",
         Some("PGSSLMINPROTOCOLVERSION"),
-        Only(
-            &["TLSv1", "TLSv1.1", "TLSv1.2"],
-            "set ssl_min_protocol_version in the server",
-        ),
+        Only(&["TLSv1", "TLSv1.1", "TLSv1.2"], "set ssl_min_protocol_version in the server"),
     ),
     (
         "ssl_max_protocol_version",
         Some("PGSSLMAXPROTOCOLVERSION"),
         Refused("set ssl_max_protocol_version in the server"),
     ),
-    (
-        "service",
-        Some("PGSERVICE"),
-        Refused("write the settings of the service into the connection string"),
-    ),
-    (
-        "sslcrl",
-        Some("PGSSLCRL"),
-        Refused("replace the certificate authority in sslrootcert to revoke"),
-    ),
-    (
-        "sslcrldir",
-        Some("PGSSLCRLDIR"),
-        Refused("replace the certificate authority in sslrootcert to revoke"),
-    ),
-    (
-        "sslpassword",
-        None,
-        Refused("decrypt the key with `openssl pkcs8 -topk8 -nocrypt` and guard the file"),
-    ),
-    (
-        "requiressl",
-        Some("PGREQUIRESSL"),
-        Refused("use sslmode=require"),
-    ),
+    ("service", Some("PGSERVICE"), Refused("write the settings of the service into the connection string")),
+    ("sslcrl", Some("PGSSLCRL"), Refused("replace the certificate authority in sslrootcert to revoke")),
+    ("sslcrldir", Some("PGSSLCRLDIR"), Refused("replace the certificate authority in sslrootcert to revoke")),
+    ("sslpassword", None, Refused("decrypt the key with `openssl pkcs8 -topk8 -nocrypt` and guard the file")),
+    ("requiressl", Some("PGREQUIRESSL"), Refused("use sslmode=require")),
     (
         "requirepeer",
         Some("PGREQUIREPEER"),
         Refused("use sslmode=verify-full over TCP to identify the server"),
     ),
-    (
-        "require_auth",
-        Some("PGREQUIREAUTH"),
-        Refused("use channel_binding=require and sslmode=verify-full"),
-    ),
-    (
-        "replication",
-        None,
-        Refused("leave it out: only ordinary sessions are opened"),
-    ),
+    ("require_auth", Some("PGREQUIREAUTH"), Refused("use channel_binding=require and sslmode=verify-full")),
+    ("replication", None, Refused("leave it out: only ordinary sessions are opened")),
 ];
 
 /// One value and the name its problems are reported under: the setting's or the variable's.
@@ -334,14 +282,9 @@ struct Settings<'a> {
 
 impl<'a> Settings<'a> {
     fn gather(given: Option<&str>, env: &'a dyn Fn(&str) -> Option<String>) -> Settings<'a> {
-        let mut settings = Settings {
-            values: BTreeMap::new(),
-            env,
-            problems: Vec::new(),
-        };
-        let named = given
-            .filter(|text| !text.trim().is_empty())
-            .map(|text| ("--database-url", text.to_owned()));
+        let mut settings = Settings { values: BTreeMap::new(), env, problems: Vec::new() };
+        let named =
+            given.filter(|text| !text.trim().is_empty()).map(|text| ("--database-url", text.to_owned()));
         let string = named.or_else(|| Some(("DATABASE_URL", env("DATABASE_URL")?)));
         if let Some((origin, text)) = string {
             let pairs = parse(text.trim(), origin, &mut settings.problems);
@@ -355,49 +298,24 @@ impl<'a> Settings<'a> {
             }
             let Some(variable) = *variable else { continue };
             if let Some(text) = env(variable).filter(|text| !text.is_empty()) {
-                settings.store(
-                    key,
-                    support,
-                    Setting {
-                        origin: variable.to_owned(),
-                        text,
-                    },
-                );
+                settings.store(key, support, Setting { origin: variable.to_owned(), text });
             }
         }
         // Kept until here because an empty value in the string hides the variable, as in libpq.
-        settings
-            .values
-            .retain(|_, setting| !setting.text.is_empty());
+        settings.values.retain(|_, setting| !setting.text.is_empty());
         settings
     }
 
     fn accept(&mut self, pair: Pair) {
         // JDBC's spelling, which libpq understands in URLs as well.
         let jdbc = pair.key == "ssl" && pair.value == "true";
-        let (name, value) = if jdbc {
-            ("sslmode", "require".to_owned())
-        } else {
-            (&*pair.key, pair.value)
-        };
+        let (name, value) = if jdbc { ("sslmode", "require".to_owned()) } else { (&*pair.key, pair.value) };
         if let Some((key, _, support)) = KEYS.iter().find(|(key, ..)| *key == name) {
-            self.store(
-                key,
-                support,
-                Setting {
-                    origin: name.to_owned(),
-                    text: value,
-                },
-            );
+            self.store(key, support, Setting { origin: name.to_owned(), text: value });
         } else if pair.nameable {
-            let nearest = KEYS
-                .iter()
-                .map(|(key, ..)| *key)
-                .min_by_key(|key| distance(key, name));
+            let nearest = KEYS.iter().map(|(key, ..)| *key).min_by_key(|key| distance(key, name));
             let nearest = nearest.unwrap_or_default();
-            self.problems.push(format!(
-                "unknown setting `{name}`; the nearest known one is `{nearest}`"
-            ));
+            self.problems.push(format!("unknown setting `{name}`; the nearest known one is `{nearest}`"));
         } else {
             self.problems.push(
                 "unknown setting (not named here, as it may be a piece of a password): quote a password with \
@@ -417,14 +335,10 @@ impl<'a> Settings<'a> {
             Only(allowed, _) if setting.text.is_empty() || allowed.contains(&&*setting.text) => {}
             Only(allowed, instead) => {
                 let allowed = allowed.join(", ");
-                self.problems.push(format!(
-                    "{origin}: only {allowed} can be honoured; {instead}"
-                ));
+                self.problems.push(format!("{origin}: only {allowed} can be honoured; {instead}"));
             }
             Refused(_) if setting.text.is_empty() => {}
-            Refused(instead) => self
-                .problems
-                .push(format!("{origin} is not supported: {instead}")),
+            Refused(instead) => self.problems.push(format!("{origin} is not supported: {instead}")),
         }
     }
 
@@ -449,10 +363,7 @@ impl<'a> Settings<'a> {
 
     fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(key)?;
-        let found = choices
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, value)| *value);
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
             let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
             self.complain(key, &format!("must be one of {}", names.join(", ")));
@@ -461,18 +372,9 @@ impl<'a> Settings<'a> {
     }
 
     fn number(&mut self, key: &str, range: &RangeInclusive<u32>) -> Option<u32> {
-        let number = self
-            .text(key)?
-            .trim()
-            .parse()
-            .ok()
-            .filter(|number| range.contains(number));
+        let number = self.text(key)?.trim().parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
-            let sentence = format!(
-                "must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            );
+            let sentence = format!("must be a whole number from {} to {}", range.start(), range.end());
             self.complain(key, &sentence);
         }
         number
@@ -480,9 +382,7 @@ impl<'a> Settings<'a> {
 
     /// A number for which libpq's 0 means "the default".
     fn number_or(&mut self, key: &str, range: &RangeInclusive<u32>, default: u32) -> u32 {
-        self.number(key, range)
-            .filter(|number| *number != 0)
-            .unwrap_or(default)
+        self.number(key, range).filter(|number| *number != 0).unwrap_or(default)
     }
 
     fn seconds(&mut self, key: &str, default: u32) -> Duration {
@@ -496,28 +396,20 @@ impl<'a> Settings<'a> {
         let sslnegotiation = self
             .choice(
                 "sslnegotiation",
-                &[
-                    ("postgres", SslNegotiation::Postgres),
-                    ("direct", SslNegotiation::Direct),
-                ],
+                &[("postgres", SslNegotiation::Postgres), ("direct", SslNegotiation::Direct)],
             )
             .unwrap_or_default();
         let roots = self.encryption(&mut endpoints, sslnegotiation);
         self.passwords(&mut endpoints, &user, &dbname);
-        let timeout = self
-            .number("connect_timeout", &CONNECT_TIMEOUT_S_RANGE)
-            .unwrap_or(CONNECT_TIMEOUT_S);
-        let user_timeout_ms = self
-            .number("tcp_user_timeout", &(0..=u32::MAX))
-            .unwrap_or(TCP_USER_TIMEOUT_MS);
+        let timeout = self.number("connect_timeout", &CONNECT_TIMEOUT_S_RANGE).unwrap_or(CONNECT_TIMEOUT_S);
+        let user_timeout_ms = self.number("tcp_user_timeout", &(0..=u32::MAX)).unwrap_or(TCP_USER_TIMEOUT_MS);
         Conninfo {
             targets: endpoints,
             application_name: self.text("application_name"),
             options: self.text("options"),
             connect_timeout: Duration::from_secs(timeout.into()),
             keepalives: self.keepalives(),
-            tcp_user_timeout: (user_timeout_ms > 0)
-                .then(|| Duration::from_millis(user_timeout_ms.into())),
+            tcp_user_timeout: (user_timeout_ms > 0).then(|| Duration::from_millis(user_timeout_ms.into())),
             target_session_attrs: self.session_attrs(),
             channel_binding: self.channel_binding(),
             sslnegotiation,
@@ -530,15 +422,10 @@ impl<'a> Settings<'a> {
 
     fn user(&mut self) -> String {
         // Not asking the system for the owner of the process: a container's user often has no name there.
-        let account = || {
-            ["USER", "LOGNAME"]
-                .iter()
-                .find_map(|name| (self.env)(name).filter(|n| !n.is_empty()))
-        };
+        let account =
+            || ["USER", "LOGNAME"].iter().find_map(|name| (self.env)(name).filter(|n| !n.is_empty()));
         self.text("user").or_else(account).unwrap_or_else(|| {
-            self.problems.push(
-                "user is missing: put it into the connection string or set PGUSER".to_owned(),
-            );
+            self.problems.push("user is missing: put it into the connection string or set PGUSER".to_owned());
             String::new()
         })
     }
@@ -549,9 +436,7 @@ impl<'a> Settings<'a> {
             interval: self.seconds("keepalives_interval", KEEPALIVES_INTERVAL_S),
             count: self.number_or("keepalives_count", &(0..=127), KEEPALIVES_COUNT),
         };
-        let wanted = self
-            .choice("keepalives", &[("0", false), ("1", true)])
-            .unwrap_or(true);
+        let wanted = self.choice("keepalives", &[("0", false), ("1", true)]).unwrap_or(true);
         wanted.then_some(times)
     }
 
@@ -561,8 +446,7 @@ impl<'a> Settings<'a> {
             ("read-write", TargetSessionAttrs::ReadWrite),
             ("read-only", TargetSessionAttrs::ReadOnly),
         ];
-        self.choice("target_session_attrs", &choices)
-            .unwrap_or(TargetSessionAttrs::Any)
+        self.choice("target_session_attrs", &choices).unwrap_or(TargetSessionAttrs::Any)
     }
 
     fn channel_binding(&mut self) -> ChannelBinding {
@@ -571,17 +455,14 @@ impl<'a> Settings<'a> {
             ("prefer", ChannelBinding::Prefer),
             ("require", ChannelBinding::Require),
         ];
-        self.choice("channel_binding", &choices)
-            .unwrap_or(ChannelBinding::Prefer)
+        self.choice("channel_binding", &choices).unwrap_or(ChannelBinding::Prefer)
     }
 
     /// The client certificate: what was given, each half falling back to libpq's usual file.
     fn identity(&mut self) -> Option<IdentityFiles> {
         let usual = |name| self.home(name).filter(|path| path.is_file());
-        let (usual_cert, usual_key) = (
-            usual(".postgresql/postgresql.crt"),
-            usual(".postgresql/postgresql.key"),
-        );
+        let (usual_cert, usual_key) =
+            (usual(".postgresql/postgresql.crt"), usual(".postgresql/postgresql.key"));
         let (cert, key) = (self.path("sslcert"), self.path("sslkey"));
         let named = cert.is_some() || key.is_some();
         match (cert.or(usual_cert), key.or(usual_key)) {
@@ -612,10 +493,7 @@ impl<'a> Settings<'a> {
         }
         let both = |(host, addr): (&String, &String)| host.starts_with('/') && !addr.is_empty();
         if hosts.iter().zip(&addrs).any(both) {
-            self.complain(
-                "hostaddr",
-                "cannot be combined with a socket directory as the host",
-            );
+            self.complain("hostaddr", "cannot be combined with a socket directory as the host");
         }
         let ports: Vec<u16> = ports.iter().map(|text| self.port(text)).collect();
         let addrs: Vec<Option<IpAddr>> = addrs.iter().map(|text| self.address(text)).collect();
@@ -629,13 +507,7 @@ impl<'a> Settings<'a> {
                 (None, Some(addr)) => Host::Tcp(addr.to_string()),
                 (None, None) => default_host(port, &|path| path.exists()),
             };
-            Target {
-                host,
-                hostaddr,
-                port,
-                password: None,
-                sslmode: SslMode::Disable,
-            }
+            Target { host, hostaddr, port, password: None, sslmode: SslMode::Disable }
         };
         (0..count).map(endpoint).collect()
     }
@@ -689,21 +561,13 @@ impl<'a> Settings<'a> {
             };
         }
         let networked = |targets: &[Target], below: SslMode| {
-            targets
-                .iter()
-                .any(|t| matches!(t.host, Host::Tcp(_)) && t.sslmode < below)
+            targets.iter().any(|t| matches!(t.host, Host::Tcp(_)) && t.sslmode < below)
         };
         if system && networked(targets, SslMode::VerifyFull) {
-            self.complain(
-                "sslrootcert",
-                "is `system`, which proves nothing without sslmode=verify-full",
-            );
+            self.complain("sslrootcert", "is `system`, which proves nothing without sslmode=verify-full");
         }
         if direct && networked(targets, SslMode::Require) {
-            self.complain(
-                "sslnegotiation",
-                "is `direct`, which needs sslmode=require or stronger",
-            );
+            self.complain("sslnegotiation", "is `direct`, which needs sslmode=require or stronger");
         }
         self.roots(targets, named)
     }
@@ -718,15 +582,9 @@ impl<'a> Settings<'a> {
         }
         // libpq carries on unverified when a root given for `require` is missing; a typo must not do that.
         if named.as_ref().is_some_and(|path| !path.exists()) {
-            self.complain(
-                "sslrootcert",
-                "names a file that does not exist or cannot be reached",
-            );
+            self.complain("sslrootcert", "names a file that does not exist or cannot be reached");
         }
-        let file = named.or_else(|| {
-            self.home(".postgresql/root.crt")
-                .filter(|path| path.is_file())
-        });
+        let file = named.or_else(|| self.home(".postgresql/root.crt").filter(|path| path.is_file()));
         if file.is_none() && strongest > SslMode::Require {
             self.complain(
                 "sslmode",
@@ -735,10 +593,7 @@ impl<'a> Settings<'a> {
             );
         }
         // As in libpq: with a root at hand `require` means verify-ca.
-        for target in targets
-            .iter_mut()
-            .filter(|t| file.is_some() && t.sslmode == SslMode::Require)
-        {
+        for target in targets.iter_mut().filter(|t| file.is_some() && t.sslmode == SslMode::Require) {
             target.sslmode = SslMode::VerifyCa;
         }
         file.map(Roots::File)
@@ -746,11 +601,7 @@ impl<'a> Settings<'a> {
 
     fn passwords(&self, targets: &mut [Target], user: &str, dbname: &str) {
         let given = self.text("password").map(Password);
-        let lines = if given.is_some() {
-            String::new()
-        } else {
-            self.password_file()
-        };
+        let lines = if given.is_some() { String::new() } else { self.password_file() };
         for target in targets {
             let found = || password_for(&lines, target, dbname, user);
             target.password = given.clone().or_else(found);
@@ -771,9 +622,7 @@ impl<'a> Settings<'a> {
             return String::new();
         }
         if meta.mode() & 0o077 != 0 {
-            tracing::warn!(
-                "password file {file} is ignored: others can read it; run `chmod 600 {file}`"
-            );
+            tracing::warn!("password file {file} is ignored: others can read it; run `chmod 600 {file}`");
             return String::new();
         }
         fs::read_to_string(&path).unwrap_or_else(|error| {
@@ -823,18 +672,14 @@ fn password_for(lines: &str, target: &Target, dbname: &str, user: &str) -> Optio
         Host::Tcp(name) => field.fits(name),
         Host::Unix(dir) => field.fits("localhost") || field.fits(&dir.to_string_lossy()),
     };
-    lines
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .find_map(|line| {
-            let fields = split_fields(line);
-            let [host, at_port, database, role, password, ..] = fields.as_slice() else {
-                return None;
-            };
-            let fits =
-                host_fits(host) && at_port.fits(&port) && database.fits(dbname) && role.fits(user);
-            (fits && !password.text.is_empty()).then(|| Password(password.text.clone()))
-        })
+    lines.lines().filter(|line| !line.starts_with('#')).find_map(|line| {
+        let fields = split_fields(line);
+        let [host, at_port, database, role, password, ..] = fields.as_slice() else {
+            return None;
+        };
+        let fits = host_fits(host) && at_port.fits(&port) && database.fits(dbname) && role.fits(user);
+        (fits && !password.text.is_empty()).then(|| Password(password.text.clone()))
+    })
 }
 
 /// One field of a password file's line, its backslashes removed.
@@ -879,19 +724,12 @@ struct Pair {
 
 impl Pair {
     fn new(key: &str, value: String) -> Pair {
-        Pair {
-            key: key.to_owned(),
-            value,
-            nameable: true,
-        }
+        Pair { key: key.to_owned(), value, nameable: true }
     }
 }
 
 fn is_identifier(key: &str) -> bool {
-    key.len() <= 40
-        && key
-            .bytes()
-            .all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+    key.len() <= 40 && key.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
 }
 
 fn parse(text: &str, origin: &str, problems: &mut Vec<String>) -> Vec<Pair> {
@@ -901,9 +739,8 @@ fn parse(text: &str, origin: &str, problems: &mut Vec<String>) -> Vec<Pair> {
     }
     let before_value = text.split('=').next().unwrap_or_default();
     if before_value.contains("://") {
-        problems.push(format!(
-            "{origin} must start with postgres:// or postgresql://, or hold key=value pairs"
-        ));
+        problems
+            .push(format!("{origin} must start with postgres:// or postgresql://, or hold key=value pairs"));
         return Vec::new();
     }
     parse_pairs(text, origin, problems)
@@ -938,10 +775,8 @@ fn parse_url(rest: &str, problems: &mut Vec<String>) -> Vec<Pair> {
     pairs.push(("port", ports));
     pairs.push(("dbname", dbname.to_owned()));
     pairs.retain(|(_, value)| !value.is_empty());
-    let mut pairs: Vec<Pair> = pairs
-        .into_iter()
-        .map(|(key, value)| Pair::new(key, decode(&value, key, problems)))
-        .collect();
+    let mut pairs: Vec<Pair> =
+        pairs.into_iter().map(|(key, value)| Pair::new(key, decode(&value, key, problems))).collect();
     parse_query(query, &mut pairs, problems);
     pairs
 }
@@ -959,17 +794,9 @@ fn parse_query(query: &str, pairs: &mut Vec<Pair>, problems: &mut Vec<String>) {
         let nameable = !stray && !after_password && is_identifier(&key);
         after_password =
             key == "password" || (after_password && !KEYS.iter().any(|(known, ..)| *known == key));
-        let field = if nameable {
-            key.as_str()
-        } else {
-            "a parameter"
-        };
+        let field = if nameable { key.as_str() } else { "a parameter" };
         let value = decode(value, field, problems);
-        pairs.push(Pair {
-            key,
-            value,
-            nameable,
-        });
+        pairs.push(Pair { key, value, nameable });
     }
 }
 
@@ -981,10 +808,8 @@ fn split_hosts(text: &str, problems: &mut Vec<String>) -> (String, String) {
             Some(Some((host, ""))) => (host, ""),
             Some(Some((host, rest))) if rest.starts_with(':') => (host, &rest[1..]),
             Some(_) => {
-                problems.push(
-                    "host in the URL: an IPv6 address must look like [::1] or [::1]:5432"
-                        .to_owned(),
-                );
+                problems
+                    .push("host in the URL: an IPv6 address must look like [::1] or [::1]:5432".to_owned());
                 ("", "")
             }
             None => item.split_once(':').unwrap_or((item, "")),
@@ -992,11 +817,7 @@ fn split_hosts(text: &str, problems: &mut Vec<String>) -> (String, String) {
         hosts.push(host);
         ports.push(port);
     }
-    let ports = if ports.iter().all(|port| port.is_empty()) {
-        String::new()
-    } else {
-        ports.join(",")
-    };
+    let ports = if ports.iter().all(|port| port.is_empty()) { String::new() } else { ports.join(",") };
     (hosts.join(","), ports)
 }
 
@@ -1010,28 +831,21 @@ fn decode(text: &str, field: &str, problems: &mut Vec<String>) -> String {
             bytes.push(*first);
             continue;
         }
-        let code = tail
-            .get(..2)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let code = tail.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
         // from_str_radix takes a sign, which is no hexadecimal digit.
-        let code = code
-            .filter(|pair| !pair.starts_with('+'))
-            .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let code =
+            code.filter(|pair| !pair.starts_with('+')).and_then(|pair| u8::from_str_radix(pair, 16).ok());
         match code {
             Some(byte) if byte != 0 => bytes.push(byte),
             _ => {
-                problems.push(format!(
-                    "{field} in the URL: write %25 for a bare %, and never %00"
-                ));
+                problems.push(format!("{field} in the URL: write %25 for a bare %, and never %00"));
                 return String::new();
             }
         }
         rest = &tail[2..];
     }
     String::from_utf8(bytes).unwrap_or_else(|_| {
-        problems.push(format!(
-            "{field} in the URL: the percent-encoded bytes are not UTF-8"
-        ));
+        problems.push(format!("{field} in the URL: the percent-encoded bytes are not UTF-8"));
         String::new()
     })
 }
@@ -1042,14 +856,11 @@ fn parse_pairs(text: &str, origin: &str, problems: &mut Vec<String>) -> Vec<Pair
     let mut rest = text.trim_start();
     let mut after_password = false;
     while !rest.is_empty() {
-        let key_end = rest
-            .find(|c: char| c == '=' || c.is_ascii_whitespace())
-            .unwrap_or(rest.len());
+        let key_end = rest.find(|c: char| c == '=' || c.is_ascii_whitespace()).unwrap_or(rest.len());
         let (key, tail) = rest.split_at(key_end);
         let Some(tail) = tail.trim_start().strip_prefix('=') else {
-            problems.push(format!(
-                "{origin}: a setting lacks its =, or a value with spaces lacks its quotes"
-            ));
+            problems
+                .push(format!("{origin}: a setting lacks its =, or a value with spaces lacks its quotes"));
             return pairs;
         };
         let tail = tail.trim_start();
@@ -1061,11 +872,7 @@ fn parse_pairs(text: &str, origin: &str, problems: &mut Vec<String>) -> Vec<Pair
         let nameable = !after_password && is_identifier(key);
         let known = KEYS.iter().any(|(known, ..)| *known == key);
         after_password = (key == "password" && !quoted) || (after_password && !known);
-        pairs.push(Pair {
-            key: key.to_owned(),
-            value,
-            nameable,
-        });
+        pairs.push(Pair { key: key.to_owned(), value, nameable });
         rest = tail.trim_start();
     }
     pairs
@@ -1122,17 +929,11 @@ mod tests {
     }
 
     fn problems(given: &str, env: Env) -> String {
-        resolve(given, env)
-            .map(|info| info.describe())
-            .expect_err(given)
-            .to_string()
+        resolve(given, env).map(|info| info.describe()).expect_err(given).to_string()
     }
 
     fn password(info: &Conninfo) -> &str {
-        info.targets[0]
-            .password
-            .as_ref()
-            .map_or("", Password::reveal)
+        info.targets[0].password.as_ref().map_or("", Password::reveal)
     }
 
     #[test]
@@ -1146,10 +947,7 @@ mod tests {
             ("postgres://u@h?dbname=d", "u@h:5432/d"),
             ("postgres://u@h/d%2Fe", "u@h:5432/d/e"),
             ("postgres://u@[::1]/d", "u@[::1]:5432/d"),
-            (
-                "postgres://u@[2001:db8::1]:5433/d",
-                "u@[2001:db8::1]:5433/d",
-            ),
+            ("postgres://u@[2001:db8::1]:5433/d", "u@[2001:db8::1]:5433/d"),
             ("postgres://u@a:1,b:2/d", "u@a:1,b:2/d"),
             ("postgres://u@a:1,[::1]:2,c/d", "u@a:1,[::1]:2,c:5432/d"),
             ("postgres://u@a,b:2/d", "u@a:5432,b:2/d"),
@@ -1165,10 +963,7 @@ mod tests {
             ("host=a,b port=7 user=u dbname=d", "u@a:7,b:7/d"),
             ("host=::1 user=u dbname=d", "u@[::1]:5432/d"),
             ("host=/run/pg user=u dbname=d", "u@/run/pg:5432/d"),
-            (
-                "host=h user='a b' dbname='it\\'s \\\\'",
-                "a b@h:5432/it's \\",
-            ),
+            ("host=h user='a b' dbname='it\\'s \\\\'", "a b@h:5432/it's \\"),
             ("host=h user=a\\ b dbname=d", "a b@h:5432/d"),
             ("hostaddr=10.0.0.1 user=u dbname=d", "u@10.0.0.1:5432/d"),
             ("host=h hostaddr=10.0.0.1 user=u dbname=d", "u@h:5432/d"),
@@ -1201,10 +996,7 @@ mod tests {
             assert_eq!(info.targets[0].host, Host::Tcp("h".to_owned()), "{given}");
             assert!(!info.describe().contains(expected), "{given}");
         }
-        assert_eq!(
-            password(&good("host=h", &[("PGPASSWORD", "from env")])),
-            "from env"
-        );
+        assert_eq!(password(&good("host=h", &[("PGPASSWORD", "from env")])), "from env");
     }
 
     #[test]
@@ -1220,11 +1012,7 @@ mod tests {
         assert_eq!(good("", &all[1..]).describe(), "u@h:7/d");
         assert_eq!(good("", all).describe(), "eve@elsewhere:7/e");
         assert_eq!(good("host=x", all).describe(), "u@x:7/d");
-        assert_eq!(
-            good("host=x port='' user=''", all).describe(),
-            "me@x:5432/d",
-            "empty hides the variable"
-        );
+        assert_eq!(good("host=x port='' user=''", all).describe(), "me@x:5432/d", "empty hides the variable");
         assert_eq!(good("host=x", all).application_name, None);
         assert_eq!(good("host=x", &[("LOGNAME", "l"), ("USER", "")]).user, "l");
         let addr = good("host=x", &[("PGHOSTADDR", "10.0.0.1")]).targets[0].hostaddr;
@@ -1234,22 +1022,14 @@ mod tests {
     #[test]
     fn without_a_host_the_usual_socket_is_taken() {
         let host = |present: &'static [&'static str]| {
-            default_host(7, &|path: &Path| {
-                present.iter().any(|other| Path::new(other) == path)
-            })
+            default_host(7, &|path: &Path| present.iter().any(|other| Path::new(other) == path))
         };
         assert_eq!(
             host(&["/var/run/postgresql", "/tmp/.s.PGSQL.7"]),
             Host::Unix("/var/run/postgresql".into())
         );
-        assert_eq!(
-            host(&["/tmp", "/tmp/.s.PGSQL.7"]),
-            Host::Unix("/tmp".into())
-        );
-        assert_eq!(
-            host(&["/tmp", "/tmp/.s.PGSQL.5432"]),
-            Host::Tcp("localhost".to_owned())
-        );
+        assert_eq!(host(&["/tmp", "/tmp/.s.PGSQL.7"]), Host::Unix("/tmp".into()));
+        assert_eq!(host(&["/tmp", "/tmp/.s.PGSQL.5432"]), Host::Tcp("localhost".to_owned()));
     }
 
     #[test]
@@ -1258,38 +1038,21 @@ mod tests {
         let seconds = Duration::from_secs;
         assert_eq!(info.connect_timeout, seconds(10));
         assert_eq!(info.tcp_user_timeout, Some(seconds(30)));
-        assert_eq!(
-            info.keepalives,
-            Some(Keepalives {
-                idle: seconds(30),
-                interval: seconds(10),
-                count: 3
-            })
-        );
+        assert_eq!(info.keepalives, Some(Keepalives { idle: seconds(30), interval: seconds(10), count: 3 }));
         let given = "host=h connect_timeout=3 tcp_user_timeout=1500 keepalives_idle=5 keepalives_interval=0 \
                      keepalives_count=9 application_name=app options='-c a=b' channel_binding=require \
                      target_session_attrs=read-write";
         let info = good(given, &[("PGCONNECT_TIMEOUT", "9")]);
         assert_eq!(info.connect_timeout, seconds(3));
         assert_eq!(info.tcp_user_timeout, Some(Duration::from_millis(1500)));
-        assert_eq!(
-            info.keepalives,
-            Some(Keepalives {
-                idle: seconds(5),
-                interval: seconds(10),
-                count: 9
-            })
-        );
+        assert_eq!(info.keepalives, Some(Keepalives { idle: seconds(5), interval: seconds(10), count: 9 }));
         assert_eq!(info.application_name.as_deref(), Some("app"));
         assert_eq!(info.options.as_deref(), Some("-c a=b"));
         assert_eq!(info.target_session_attrs, TargetSessionAttrs::ReadWrite);
         assert_eq!(info.channel_binding, ChannelBinding::Require);
         let info = good("host=h keepalives=0 tcp_user_timeout=0", &[]);
         assert_eq!((info.keepalives, info.tcp_user_timeout), (None, None));
-        assert_eq!(
-            good("host=h", &[("PGCONNECT_TIMEOUT", "9")]).connect_timeout,
-            seconds(9)
-        );
+        assert_eq!(good("host=h", &[("PGCONNECT_TIMEOUT", "9")]).connect_timeout, seconds(9));
     }
 
     /// A home directory with the files named, empty.
@@ -1325,20 +1088,14 @@ mod tests {
             ("host=h sslmode=require", Require),
             ("host=localhost sslmode=require", Require),
             ("host=h sslmode=verify-ca sslrootcert=/dev/null", VerifyCa),
-            (
-                "host=h sslmode=verify-full sslrootcert=/dev/null",
-                VerifyFull,
-            ),
+            ("host=h sslmode=verify-full sslrootcert=/dev/null", VerifyFull),
             ("host=h sslmode=require sslrootcert=/dev/null", VerifyCa),
             ("host=h sslrootcert=/dev/null", VerifyCa),
             ("host=localhost sslrootcert=/dev/null", VerifyCa),
             ("host=h sslrootcert=system", VerifyFull),
             ("host=h sslmode=verify-full sslrootcert=system", VerifyFull),
             ("host=localhost sslnegotiation=direct", Require),
-            (
-                "host=/run/pg sslmode=verify-full sslnegotiation=direct",
-                Disable,
-            ),
+            ("host=/run/pg sslmode=verify-full sslnegotiation=direct", Disable),
             ("postgres://h/d?ssl=true", Require),
         ];
         for (given, expected) in cases {
@@ -1347,19 +1104,13 @@ mod tests {
         let mixed = good("host=/run/pg,localhost,h", &[]);
         let modes: Vec<SslMode> = mixed.targets.iter().map(|target| target.sslmode).collect();
         assert_eq!(modes, [Disable, Prefer, Require]);
-        assert_eq!(
-            good("host=h", &[("PGSSLMODE", "disable")]).targets[0].sslmode,
-            Disable
-        );
+        assert_eq!(good("host=h", &[("PGSSLMODE", "disable")]).targets[0].sslmode, Disable);
     }
 
     #[test]
     fn the_usual_certificate_files_are_found() {
-        let full = home(&[
-            ".postgresql/root.crt",
-            ".postgresql/postgresql.crt",
-            ".postgresql/postgresql.key",
-        ]);
+        let full =
+            home(&[".postgresql/root.crt", ".postgresql/postgresql.crt", ".postgresql/postgresql.key"]);
         let root = full.path().join(".postgresql/root.crt");
         for (given, mode) in [
             ("host=h", SslMode::VerifyCa),
@@ -1369,43 +1120,20 @@ mod tests {
             let info = good(given, &[("HOME", utf8(&full))]);
             assert_eq!(info.roots, Some(Roots::File(root.clone())), "{given}");
             assert_eq!(info.targets[0].sslmode, mode, "{given}");
-            assert!(
-                info.identity
-                    .is_some_and(|files| files.key.ends_with(".postgresql/postgresql.key"))
-            );
+            assert!(info.identity.is_some_and(|files| files.key.ends_with(".postgresql/postgresql.key")));
         }
-        let info = good(
-            "host=h sslmode=verify-full sslrootcert=system",
-            &[("HOME", utf8(&full))],
-        );
+        let info = good("host=h sslmode=verify-full sslrootcert=system", &[("HOME", utf8(&full))]);
         assert_eq!(info.roots, Some(Roots::System));
         assert_eq!(good("host=localhost", &[("HOME", utf8(&full))]).roots, None);
         let info = good("host=h sslcert=/c sslkey=/k", &[("HOME", utf8(&full))]);
-        assert_eq!(
-            info.identity,
-            Some(IdentityFiles {
-                cert: "/c".into(),
-                key: "/k".into()
-            })
-        );
+        assert_eq!(info.identity, Some(IdentityFiles { cert: "/c".into(), key: "/k".into() }));
 
         let half = home(&[".postgresql/postgresql.crt"]);
         let env: Env = &[("HOME", utf8(&half))];
         assert_eq!(good("host=h", env).identity, None);
-        assert_eq!(
-            problems("host=h sslcert=/c", env),
-            "sslcert needs its private key: give sslkey as well"
-        );
-        assert_eq!(
-            good("host=h sslkey=/k", env)
-                .identity
-                .map(|files| files.key),
-            Some("/k".into())
-        );
-        assert_eq!(
-            problems("host=h sslkey=/k", &[]),
-            "sslkey needs its certificate: give sslcert as well"
-        );
+        assert_eq!(problems("host=h sslcert=/c", env), "sslcert needs its private key: give sslkey as well");
+        assert_eq!(good("host=h sslkey=/k", env).identity.map(|files| files.key), Some("/k".into()));
+        assert_eq!(problems("host=h sslkey=/k", &[]), "sslkey needs its certificate: give sslcert as well");
     }
 
     #[test]
@@ -1440,23 +1168,16 @@ mod tests {
         let file = dir.path().join(".pgpass");
         fs::write(&file, "a:*:*:*:for a\nb:*:*:*:for b\n").expect("written");
         let env: Env = &[("HOME", utf8(&dir))];
-        let mode =
-            |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("chmod");
+        let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("chmod");
         mode(0o600);
         let info = good("host=a,b,c", env);
-        let found: Vec<&str> = info
-            .targets
-            .iter()
-            .map(|t| t.password.as_ref().map_or("", Password::reveal))
-            .collect();
+        let found: Vec<&str> =
+            info.targets.iter().map(|t| t.password.as_ref().map_or("", Password::reveal)).collect();
         assert_eq!(found, ["for a", "for b", ""]);
         assert_eq!(password(&good("host=a password=given", env)), "given");
         let named = file.to_str().expect("UTF-8");
         assert_eq!(password(&good("host=a", &[("PGPASSFILE", named)])), "for a");
-        assert_eq!(
-            password(&good(&format!("host=b passfile={named}"), &[])),
-            "for b"
-        );
+        assert_eq!(password(&good(&format!("host=b passfile={named}"), &[])), "for b");
         for readable in [0o640, 0o604, 0o660] {
             mode(readable);
             assert_eq!(password(&good("host=a", env)), "", "{readable:o}");
@@ -1466,44 +1187,20 @@ mod tests {
     #[test]
     fn problems_are_sentences_about_settings() {
         let cases = [
-            (
-                "host=h hots=x",
-                "unknown setting `hots`; the nearest known one is `host`",
-            ),
-            (
-                "postgres://h/d?ssl_mode=x",
-                "unknown setting `ssl_mode`; the nearest known one is `sslmode`",
-            ),
+            ("host=h hots=x", "unknown setting `hots`; the nearest known one is `host`"),
+            ("postgres://h/d?ssl_mode=x", "unknown setting `ssl_mode`; the nearest known one is `sslmode`"),
             (
                 "host=h sslmode=on",
                 "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
             ),
             ("host=h port=x", "port must be a number from 1 to 65535"),
-            (
-                "host=a,b port=1,2,3",
-                "port must be one port for all hosts, or one for each",
-            ),
+            ("host=a,b port=1,2,3", "port must be one port for all hosts, or one for each"),
             ("host=h port=0", "port must be a number from 1 to 65535"),
-            (
-                "host=h hostaddr=h",
-                "hostaddr must be an IP address; use host for names",
-            ),
-            (
-                "host=a,b hostaddr=::1",
-                "hostaddr must list as many addresses as there are hosts",
-            ),
-            (
-                "host=/a hostaddr=::1",
-                "hostaddr cannot be combined with a socket directory as the host",
-            ),
-            (
-                "host=h connect_timeout=0",
-                "connect_timeout must be a whole number from 1 to 600",
-            ),
-            (
-                "host=h keepalives_idle=-1",
-                "keepalives_idle must be a whole number from 0 to 32767",
-            ),
+            ("host=h hostaddr=h", "hostaddr must be an IP address; use host for names"),
+            ("host=a,b hostaddr=::1", "hostaddr must list as many addresses as there are hosts"),
+            ("host=/a hostaddr=::1", "hostaddr cannot be combined with a socket directory as the host"),
+            ("host=h connect_timeout=0", "connect_timeout must be a whole number from 1 to 600"),
+            ("host=h keepalives_idle=-1", "keepalives_idle must be a whole number from 0 to 32767"),
             (
                 "host=h target_session_attrs=primary",
                 "target_session_attrs must be one of any, read-write, read-only",
@@ -1538,42 +1235,18 @@ mod tests {
     #[test]
     fn malformed_strings_are_explained() {
         let cases = [
-            (
-                "postgres://u@[::1/d",
-                "host in the URL: an IPv6 address must look like [::1] or [::1]:5432",
-            ),
-            (
-                "postgres://u:%zz@h/d",
-                "password in the URL: write %25 for a bare %, and never %00",
-            ),
-            (
-                "postgres://u:%+1@h/d",
-                "password in the URL: write %25 for a bare %, and never %00",
-            ),
-            (
-                "postgres://u:%00@h/d",
-                "password in the URL: write %25 for a bare %, and never %00",
-            ),
-            (
-                "postgres://u:%ff@h/d",
-                "password in the URL: the percent-encoded bytes are not UTF-8",
-            ),
-            (
-                "postgres://h/d?user",
-                "a parameter after the ? of the URL lacks its =",
-            ),
+            ("postgres://u@[::1/d", "host in the URL: an IPv6 address must look like [::1] or [::1]:5432"),
+            ("postgres://u:%zz@h/d", "password in the URL: write %25 for a bare %, and never %00"),
+            ("postgres://u:%+1@h/d", "password in the URL: write %25 for a bare %, and never %00"),
+            ("postgres://u:%00@h/d", "password in the URL: write %25 for a bare %, and never %00"),
+            ("postgres://u:%ff@h/d", "password in the URL: the percent-encoded bytes are not UTF-8"),
+            ("postgres://h/d?user", "a parameter after the ? of the URL lacks its ="),
             (
                 "mysql://u:p@h/d",
                 "--database-url must start with postgres:// or postgresql://, or hold key=value pairs",
             ),
-            (
-                "host",
-                "--database-url: a setting lacks its =, or a value with spaces lacks its quotes",
-            ),
-            (
-                "host='h",
-                "--database-url: a quote is opened and never closed",
-            ),
+            ("host", "--database-url: a setting lacks its =, or a value with spaces lacks its quotes"),
+            ("host='h", "--database-url: a quote is opened and never closed"),
         ];
         for (given, expected) in cases {
             assert_eq!(problems(given, &[]), expected, "{given}");
@@ -1584,21 +1257,11 @@ mod tests {
     fn what_cannot_be_honoured_says_what_to_do_instead() {
         for mode in ["verify-ca", "verify-full"] {
             let text = problems(&format!("host=h sslmode={mode}"), &[]);
-            assert!(
-                text.contains("sslrootcert=FILE") && text.contains("sslrootcert=system"),
-                "{text}"
-            );
+            assert!(text.contains("sslrootcert=FILE") && text.contains("sslrootcert=system"), "{text}");
         }
-        for (variable, value) in [
-            ("PGSERVICE", "s"),
-            ("PGSSLCRL", "f"),
-            ("PGREQUIREAUTH", "scram-sha-256"),
-        ] {
+        for (variable, value) in [("PGSERVICE", "s"), ("PGSSLCRL", "f"), ("PGREQUIREAUTH", "scram-sha-256")] {
             let text = problems("host=h", &[(variable, value)]);
-            assert!(
-                text.starts_with(&format!("{variable} is not supported: ")),
-                "{text}"
-            );
+            assert!(text.starts_with(&format!("{variable} is not supported: ")), "{text}");
         }
         assert!(problems("host=h", &[("USER", "")]).starts_with("user is missing: "));
         assert!(problems("", &[("DATABASE_URL", "nonsense")]).starts_with("DATABASE_URL: "));
@@ -1608,32 +1271,17 @@ mod tests {
     fn harmless_settings_pass() {
         let given = "host=h client_encoding=UTF8 gssencmode=disable sslcompression=0 krbsrvname=x sslsni=1 \
                      fallback_application_name=x sslcrl='' ssl_min_protocol_version=TLSv1.2";
-        assert_eq!(
-            good(given, &[("PGGSSENCMODE", "prefer"), ("PGSERVICE", "")]).describe(),
-            "me@h:5432/me"
-        );
+        assert_eq!(good(given, &[("PGGSSENCMODE", "prefer"), ("PGSERVICE", "")]).describe(), "me@h:5432/me");
     }
 
     #[test]
     fn every_problem_is_reported_at_once() {
         let given = "host=h prot=1 sslmode=on sslcrl=x keepalives=yes service=prod";
-        let env = [
-            ("PGPORT", "none"),
-            ("PGCONNECT_TIMEOUT", "soon"),
-            ("PGCHANNELBINDING", "maybe"),
-        ];
+        let env = [("PGPORT", "none"), ("PGCONNECT_TIMEOUT", "soon"), ("PGCHANNELBINDING", "maybe")];
         let error = resolve(given, &env).expect_err("eight problems");
         assert_eq!(error.problems.len(), 8, "{error}");
         assert_eq!(error.to_string().lines().count(), 8);
-        for field in [
-            "prot",
-            "sslmode",
-            "sslcrl",
-            "keepalives",
-            "service",
-            "PGPORT",
-            "PGCONNECT_TIMEOUT",
-        ] {
+        for field in ["prot", "sslmode", "sslcrl", "keepalives", "service", "PGPORT", "PGCONNECT_TIMEOUT"] {
             assert!(error.to_string().contains(field), "{field}");
         }
     }
@@ -1673,10 +1321,7 @@ mod tests {
     fn debug_hides_the_password() {
         for given in ["postgres://u:secret@a,b/d", "host=h password=secret"] {
             let text = format!("{:?}", good(given, &[]));
-            assert!(
-                text.contains("<hidden>") && !text.contains("secret"),
-                "{text}"
-            );
+            assert!(text.contains("<hidden>") && !text.contains("secret"), "{text}");
         }
     }
 }

@@ -129,16 +129,13 @@ impl ConnectError {
             ConnectError::Timeout { .. } => true,
             ConnectError::Failed { source, .. } => is_transient(source),
             ConnectError::Exhausted(all) => all.iter().any(ConnectError::is_transient),
-            ConnectError::Files { .. }
-            | ConnectError::Tls { .. }
-            | ConnectError::Interrupted { .. } => false,
+            ConnectError::Files { .. } | ConnectError::Tls { .. } | ConnectError::Interrupted { .. } => false,
         }
     }
 
     /// A refused login is the same on every server of a list, and each further try may lock the role out.
     fn is_refused_login(&self) -> bool {
-        self.sqlstate()
-            .is_some_and(|code| code.code().starts_with("28"))
+        self.sqlstate().is_some_and(|code| code.code().starts_with("28"))
     }
 }
 
@@ -175,10 +172,7 @@ where
         let failure = match timeout(info.connect_timeout, Box::pin(attempt)).await {
             Ok(Ok(connection)) => return Ok(connection),
             Ok(Err(failure)) => failure,
-            Err(_) => ConnectError::Timeout {
-                at: target.describe(),
-                after: info.connect_timeout,
-            },
+            Err(_) => ConnectError::Timeout { at: target.describe(), after: info.connect_timeout },
         };
         let stop = failure.is_refused_login();
         failures.push(failure);
@@ -188,9 +182,7 @@ where
     }
     match failures.pop() {
         Some(only) if failures.is_empty() => Err(only),
-        last => Err(ConnectError::Exhausted(
-            failures.into_iter().chain(last).collect(),
-        )),
+        last => Err(ConnectError::Exhausted(failures.into_iter().chain(last).collect())),
     }
 }
 
@@ -209,17 +201,10 @@ where
     } else {
         open(&config, connector(info, target).await?, notified).await
     };
-    opened.map_err(|source| ConnectError::Failed {
-        at: target.describe(),
-        source,
-    })
+    opened.map_err(|source| ConnectError::Failed { at: target.describe(), source })
 }
 
-async fn open<T, F>(
-    config: &Config,
-    tls: T,
-    notified: F,
-) -> Result<Connection, tokio_postgres::Error>
+async fn open<T, F>(config: &Config, tls: T, notified: F) -> Result<Connection, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
@@ -227,10 +212,7 @@ where
 {
     let (client, connection) = config.connect(tls).await?;
     let task = tokio::spawn(drive(connection, notified));
-    Ok(Connection {
-        client,
-        lost: Lost { task },
-    })
+    Ok(Connection { client, lost: Lost { task } })
 }
 
 /// Carries a session's bytes until it ends. Awaiting the connection itself would discard notifications.
@@ -243,11 +225,7 @@ where
         match poll_fn(|cx| connection.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(notification))) => notified(notification),
             Some(Ok(AsyncMessage::Notice(notice))) => {
-                tracing::debug!(
-                    severity = notice.severity(),
-                    "server notice: {}",
-                    notice.message()
-                );
+                tracing::debug!(severity = notice.severity(), "server notice: {}", notice.message());
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
@@ -265,10 +243,7 @@ where
 /// The settings for one server, in the client library's terms.
 fn config(info: &Conninfo, target: &Target, purpose: &str) -> Config {
     let mut config = Config::new();
-    config
-        .user(&info.user)
-        .dbname(&info.dbname)
-        .port(target.port);
+    config.user(&info.user).dbname(&info.dbname).port(target.port);
     match (&target.host, target.hostaddr) {
         (Host::Unix(dir), _) => config.host_path(dir),
         (Host::Tcp(name), Some(addr)) => config.host(name).hostaddr(addr),
@@ -299,9 +274,7 @@ fn config(info: &Conninfo, target: &Target, purpose: &str) -> Config {
     }
     config.keepalives(info.keepalives.is_some());
     if let Some(keepalives) = info.keepalives {
-        config
-            .keepalives_idle(keepalives.idle)
-            .keepalives_interval(keepalives.interval);
+        config.keepalives_idle(keepalives.idle).keepalives_interval(keepalives.interval);
         config.keepalives_retries(keepalives.count);
     }
     config
@@ -318,10 +291,7 @@ async fn connector(info: &Conninfo, target: &Target) -> Result<MakeTlsConnector,
 }
 
 fn build_connector(info: &Conninfo, target: &Target) -> Result<TlsConnector, ConnectError> {
-    let files = |source| ConnectError::Files {
-        at: target.describe(),
-        source,
-    };
+    let files = |source| ConnectError::Files { at: target.describe(), source };
     let mut builder = TlsConnector::builder();
     builder.danger_accept_invalid_certs(target.sslmode < SslMode::VerifyCa);
     builder.danger_accept_invalid_hostnames(target.sslmode < SslMode::VerifyFull);
@@ -339,10 +309,7 @@ fn build_connector(info: &Conninfo, target: &Target) -> Result<TlsConnector, Con
     if info.sslnegotiation == SslNegotiation::Direct {
         set_postgresql_alpn(&mut builder);
     }
-    builder.build().map_err(|source| ConnectError::Tls {
-        at: target.describe(),
-        source,
-    })
+    builder.build().map_err(|source| ConnectError::Tls { at: target.describe(), source })
 }
 
 /// The whole story of an error, on one line. The client library's own `Display` says only "db error" for
@@ -403,9 +370,7 @@ fn advice(error: &tokio_postgres::Error) -> &'static str {
 fn is_transient(error: &tokio_postgres::Error) -> bool {
     if let Some(code) = error.code() {
         // Connection trouble, exhausted resources, and a server that starts or stops.
-        return ["08", "53", "57P"]
-            .iter()
-            .any(|class| code.code().starts_with(class));
+        return ["08", "53", "57P"].iter().any(|class| code.code().starts_with(class));
     }
     if error.is_closed() {
         return true;
@@ -448,89 +413,49 @@ mod tests {
              sslnegotiation=direct sslmode=require keepalives_idle=5 keepalives_interval=6 \
              keepalives_count=7",
         );
-        assert_eq!(
-            config.get_hosts(),
-            [tokio_postgres::config::Host::Tcp("h".to_owned())]
-        );
-        assert_eq!(
-            config.get_hostaddrs(),
-            [std::net::IpAddr::from([10, 0, 0, 1])]
-        );
+        assert_eq!(config.get_hosts(), [tokio_postgres::config::Host::Tcp("h".to_owned())]);
+        assert_eq!(config.get_hostaddrs(), [std::net::IpAddr::from([10, 0, 0, 1])]);
         assert_eq!(
             (config.get_ports(), config.get_user(), config.get_dbname()),
             (&[7][..], Some("u"), Some("d"))
         );
         assert_eq!(config.get_password(), Some(&b"p"[..]));
         assert_eq!(config.get_options(), Some("-c a=b"));
-        assert_eq!(
-            config.get_tcp_user_timeout(),
-            Some(&Duration::from_millis(1500))
-        );
-        assert_eq!(
-            config.get_target_session_attrs(),
-            tokio_postgres::config::TargetSessionAttrs::ReadOnly
-        );
-        assert_eq!(
-            config.get_channel_binding(),
-            tokio_postgres::config::ChannelBinding::Require
-        );
+        assert_eq!(config.get_tcp_user_timeout(), Some(&Duration::from_millis(1500)));
+        assert_eq!(config.get_target_session_attrs(), tokio_postgres::config::TargetSessionAttrs::ReadOnly);
+        assert_eq!(config.get_channel_binding(), tokio_postgres::config::ChannelBinding::Require);
         assert_eq!(config.get_ssl_negotiation(), SslNegotiation::Direct);
-        assert_eq!(
-            config.get_ssl_mode(),
-            tokio_postgres::config::SslMode::Require
-        );
+        assert_eq!(config.get_ssl_mode(), tokio_postgres::config::SslMode::Require);
         assert_eq!(config.get_keepalives_idle(), Duration::from_secs(5));
-        assert_eq!(
-            config.get_keepalives_interval(),
-            Some(Duration::from_secs(6))
-        );
+        assert_eq!(config.get_keepalives_interval(), Some(Duration::from_secs(6)));
         assert_eq!(config.get_keepalives_retries(), Some(7));
     }
 
     #[test]
     fn sessions_are_named_after_their_purpose() {
-        for (given, name) in [
-            ("", "outboxd relay"),
-            ("application_name=shop", "shop relay"),
-        ] {
-            assert_eq!(
-                settings(&format!("host=h user=u {given}")).get_application_name(),
-                Some(name)
-            );
+        for (given, name) in [("", "outboxd relay"), ("application_name=shop", "shop relay")] {
+            assert_eq!(settings(&format!("host=h user=u {given}")).get_application_name(), Some(name));
         }
     }
 
     #[tokio::test]
     async fn a_mute_server_meets_the_deadline() {
-        let mute = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a port");
+        let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = mute.local_addr().expect("an address").port();
-        let info = info(&format!(
-            "host=127.0.0.1 port={port} user=u password=secret connect_timeout=1"
-        ));
-        let error = connect(&info, "test")
-            .await
-            .map(|_| ())
-            .expect_err("nobody answers");
+        let info = info(&format!("host=127.0.0.1 port={port} user=u password=secret connect_timeout=1"));
+        let error = connect(&info, "test").await.map(|_| ()).expect_err("nobody answers");
         assert!(matches!(error, ConnectError::Timeout { .. }) && error.is_transient());
         let text = error.to_string();
         assert!(
-            text.starts_with(&format!(
-                "cannot connect to 127.0.0.1:{port}: no session within 1 s"
-            )),
+            text.starts_with(&format!("cannot connect to 127.0.0.1:{port}: no session within 1 s")),
             "{text}"
         );
     }
 
     #[tokio::test]
     async fn every_server_that_fails_is_reported() {
-        let info =
-            info("host=127.0.0.1,/nonexistent port=1 user=u password=secret sslmode=disable");
-        let error = connect(&info, "test")
-            .await
-            .map(|_| ())
-            .expect_err("nobody listens");
+        let info = info("host=127.0.0.1,/nonexistent port=1 user=u password=secret sslmode=disable");
+        let error = connect(&info, "test").await.map(|_| ()).expect_err("nobody listens");
         let text = error.to_string();
         assert!(
             text.contains("127.0.0.1:1: ") && text.contains("; cannot connect to /nonexistent:1: "),
@@ -543,15 +468,9 @@ mod tests {
     #[tokio::test]
     async fn an_unusable_root_is_named() {
         let info = info("host=127.0.0.1 port=1 user=u sslmode=verify-full sslrootcert=/dev/null");
-        let error = connect(&info, "test")
-            .await
-            .map(|_| ())
-            .expect_err("no certificate");
+        let error = connect(&info, "test").await.map(|_| ()).expect_err("no certificate");
         let text = error.to_string();
-        assert!(
-            text.starts_with("cannot connect to 127.0.0.1:1: /dev/null holds no certificate"),
-            "{text}"
-        );
+        assert!(text.starts_with("cannot connect to 127.0.0.1:1: /dev/null holds no certificate"), "{text}");
         assert!(!error.is_transient() && error.source().is_some());
     }
 }

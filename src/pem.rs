@@ -99,43 +99,25 @@ pub fn read_identity(cert: &Path, key: &Path) -> Result<Identity, PemError> {
     let key_text = read(key)?;
     let block = private_key(key, &String::from_utf8_lossy(&key_text))?;
     // The certificates were just decoded, so a refusal here is about the key.
-    let identity =
-        Identity::from_pkcs8(&chain, block.as_bytes()).map_err(|source| PemError::BadKey {
-            path: key.to_owned(),
-            source,
-        })?;
+    let identity = Identity::from_pkcs8(&chain, block.as_bytes())
+        .map_err(|source| PemError::BadKey { path: key.to_owned(), source })?;
     // Only a connector compares the key with the certificate; without this, the first handshake would fail.
     TlsConnector::builder()
         .identity(identity.clone())
         .disable_built_in_roots(true)
         .build()
-        .map_err(|source| PemError::Mismatch {
-            cert: cert.to_owned(),
-            key: key.to_owned(),
-            source,
-        })?;
+        .map_err(|source| PemError::Mismatch { cert: cert.to_owned(), key: key.to_owned(), source })?;
     Ok(identity)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
-    fs::read(path).map_err(|source| PemError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
+    fs::read(path).map_err(|source| PemError::Unreadable { path: path.to_owned(), source })
 }
 
 fn certificates(path: &Path, text: &[u8]) -> Result<Vec<Certificate>, PemError> {
-    let found = Certificate::stack_from_pem(text).map_err(|source| PemError::BadCertificate {
-        path: path.to_owned(),
-        source,
-    })?;
-    if found.is_empty() {
-        Err(PemError::NoCertificate {
-            path: path.to_owned(),
-        })
-    } else {
-        Ok(found)
-    }
+    let found = Certificate::stack_from_pem(text)
+        .map_err(|source| PemError::BadCertificate { path: path.to_owned(), source })?;
+    if found.is_empty() { Err(PemError::NoCertificate { path: path.to_owned() }) } else { Ok(found) }
 }
 
 /// Cuts the first private key out of a file that may hold comments, parameters and certificates around it.
@@ -151,15 +133,10 @@ fn private_key(path: &Path, text: &str) -> Result<String, PemError> {
             return Ok(block.to_owned());
         }
         if label.ends_with("PRIVATE KEY") {
-            return Err(PemError::KeyFormat {
-                path: path.to_owned(),
-                label: label.to_owned(),
-            });
+            return Err(PemError::KeyFormat { path: path.to_owned(), label: label.to_owned() });
         }
     }
-    Err(PemError::NoKey {
-        path: path.to_owned(),
-    })
+    Err(PemError::NoKey { path: path.to_owned() })
 }
 
 /// The command that turns a key into what is needed (it asks for the passphrase if there is one).
@@ -167,21 +144,13 @@ fn conversion(path: &Path, label: &str) -> String {
     let path = path.display().to_string();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
     let quote = |path: &str| {
-        if path.chars().all(plain) {
-            path.to_owned()
-        } else {
-            format!("'{}'", path.replace('\'', r"'\''"))
-        }
+        if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
     };
     if label == "OPENSSH PRIVATE KEY" {
         // openssl does not read this kind, and ssh-keygen converts in place.
         return format!("ssh-keygen -p -N '' -m PKCS8 -f {}", quote(&path));
     }
-    format!(
-        "openssl pkcs8 -topk8 -nocrypt -in {} -out {}",
-        quote(&path),
-        quote(&format!("{path}.pk8"))
-    )
+    format!("openssl pkcs8 -topk8 -nocrypt -in {} -out {}", quote(&path), quote(&format!("{path}.pk8")))
 }
 
 #[cfg(test)]
@@ -200,12 +169,8 @@ mod tests {
     }
 
     fn issue() -> Pair {
-        let made =
-            rcgen::generate_simple_self_signed(vec!["relay".to_owned()]).expect("a certificate");
-        Pair {
-            cert: made.cert.pem(),
-            key: made.signing_key.serialize_pem(),
-        }
+        let made = rcgen::generate_simple_self_signed(vec!["relay".to_owned()]).expect("a certificate");
+        Pair { cert: made.cert.pem(), key: made.signing_key.serialize_pem() }
     }
 
     fn utf8(bytes: Result<Vec<u8>, openssl::error::ErrorStack>) -> String {
@@ -224,9 +189,7 @@ mod tests {
         fs::write(&cert_path, cert).expect("written");
         fs::write(&key_path, key).expect("written");
         let prefix = format!("{}/", dir.path().display());
-        read_identity(&cert_path, &key_path)
-            .map(|_| ())
-            .map_err(|e| e.to_string().replace(&prefix, ""))
+        read_identity(&cert_path, &key_path).map(|_| ()).map_err(|e| e.to_string().replace(&prefix, ""))
     }
 
     #[test]
@@ -242,19 +205,13 @@ mod tests {
             format!("\u{feff}{key}"),
             format!("{cert}{key}"),
             format!("{key}{cert}"),
-            format!(
-                "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{key}"
-            ),
+            format!("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{key}"),
         ];
         for key in wrapped {
             assert_eq!(identity(&cert, &key), Ok(()), "{key}");
         }
         assert_eq!(identity(&cert.replace('\n', "\r\n"), &key), Ok(()));
-        assert_eq!(
-            identity(&format!("subject=relay\n{cert}{}", issue().cert), &key),
-            Ok(()),
-            "with a chain"
-        );
+        assert_eq!(identity(&format!("subject=relay\n{cert}{}", issue().cert), &key), Ok(()), "with a chain");
     }
 
     #[test]
@@ -262,10 +219,8 @@ mod tests {
         let rsa = Rsa::generate(2048).expect("a key");
         let ec = utf8(p256().private_key_to_pem());
         let pkcs8 = PKey::from_ec_key(p256()).expect("a key");
-        let encrypted =
-            utf8(pkcs8.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"secret"));
-        let parameters =
-            "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+        let encrypted = utf8(pkcs8.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"secret"));
+        let parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
         let cases = [
             (utf8(rsa.private_key_to_pem()), "RSA PRIVATE KEY"),
             (ec.clone(), "EC PRIVATE KEY"),
@@ -283,35 +238,18 @@ mod tests {
 
     #[test]
     fn the_command_in_the_message_does_what_it_says() {
-        let dir = tempfile::Builder::new()
-            .prefix("with space")
-            .tempdir()
-            .expect("a directory");
+        let dir = tempfile::Builder::new().prefix("with space").tempdir().expect("a directory");
         let key = p256();
-        let pkcs8 = utf8(
-            PKey::from_ec_key(key.clone())
-                .expect("a key")
-                .private_key_to_pem_pkcs8(),
-        );
+        let pkcs8 = utf8(PKey::from_ec_key(key.clone()).expect("a key").private_key_to_pem_pkcs8());
         let pair = rcgen::KeyPair::from_pem(&pkcs8).expect("a key pair");
         let params = rcgen::CertificateParams::new(vec!["relay".to_owned()]).expect("parameters");
         let cert = params.self_signed(&pair).expect("a certificate").pem();
         let (cert_path, key_path) = (dir.path().join("c.crt"), dir.path().join("c.key"));
         fs::write(&cert_path, cert).expect("written");
         fs::write(&key_path, utf8(key.private_key_to_pem())).expect("written");
-        let message = read_identity(&cert_path, &key_path)
-            .map(|_| ())
-            .expect_err("an EC key")
-            .to_string();
+        let message = read_identity(&cert_path, &key_path).map(|_| ()).expect_err("an EC key").to_string();
         let (_, command) = message.split_once("with: ").expect("a command");
-        assert!(
-            Command::new("sh")
-                .args(["-c", command])
-                .status()
-                .expect("sh")
-                .success(),
-            "{command}"
-        );
+        assert!(Command::new("sh").args(["-c", command]).status().expect("sh").success(), "{command}");
         let converted = PathBuf::from(format!("{}.pk8", key_path.display()));
         read_identity(&cert_path, &converted).expect("the converted key fits");
     }
@@ -320,10 +258,7 @@ mod tests {
     fn an_ssh_key_is_sent_to_the_tool_that_reads_it() {
         let key = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
         let error = identity(&issue().cert, key).expect_err("refused");
-        assert!(
-            error.ends_with("ssh-keygen -p -N '' -m PKCS8 -f c.key"),
-            "{error}"
-        );
+        assert!(error.ends_with("ssh-keygen -p -N '' -m PKCS8 -f c.key"), "{error}");
     }
 
     #[test]
@@ -339,11 +274,7 @@ mod tests {
             (&cert, "hello", "c.key holds no private key"),
             (&cert, &cert, "c.key holds no private key"),
             (&cert, damaged_key, "c.key holds a damaged private key: "),
-            (
-                &cert,
-                &issue().key,
-                "the key in c.key does not belong to the first certificate in c.crt",
-            ),
+            (&cert, &issue().key, "the key in c.key does not belong to the first certificate in c.crt"),
         ];
         for (cert, key, expected) in cases {
             let error = identity(cert, key).expect_err(expected);
@@ -355,33 +286,18 @@ mod tests {
     fn missing_files_are_named() {
         let missing = Path::new("/nonexistent/ca.crt");
         let error = read_roots(missing).map(|_| ()).expect_err("no such file");
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot read /nonexistent/ca.crt: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cannot read /nonexistent/ca.crt: "), "{error}");
         assert!(std::error::Error::source(&error).is_some());
-        assert!(matches!(
-            read_identity(missing, missing),
-            Err(PemError::Unreadable { .. })
-        ));
+        assert!(matches!(read_identity(missing, missing), Err(PemError::Unreadable { .. })));
     }
 
     #[test]
     fn every_root_of_a_bundle_is_read() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("ca.crt");
-        fs::write(
-            &path,
-            format!("# ours\n{}\r\n# theirs\n{}", issue().cert, issue().cert),
-        )
-        .expect("written");
+        fs::write(&path, format!("# ours\n{}\r\n# theirs\n{}", issue().cert, issue().cert)).expect("written");
         assert_eq!(read_roots(&path).expect("two roots").len(), 2);
         fs::write(&path, "hello").expect("written");
-        assert!(matches!(
-            read_roots(&path),
-            Err(PemError::NoCertificate { .. })
-        ));
+        assert!(matches!(read_roots(&path), Err(PemError::NoCertificate { .. })));
     }
 }

@@ -17,9 +17,8 @@ use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use standardwebhooks::Webhook;
 use support::{
-    Authority, CertPair, Cluster, ClusterOptions, Gate, Outboxd, RawReceiver, Receiver,
-    ReceiverOptions, Reply, Request, SslVersion, StopMode, TlsOptions, read_request, shared,
-    verify_signature, write_identity,
+    Authority, CertPair, Cluster, ClusterOptions, Gate, Outboxd, RawReceiver, Receiver, ReceiverOptions,
+    Reply, Request, SslVersion, StopMode, TlsOptions, read_request, shared, verify_signature, write_identity,
 };
 
 /// Longer than anything here takes.
@@ -42,14 +41,8 @@ fn a_cluster_keeps_its_port_and_data_over_stops_and_crashes() {
     assert!(cluster.major_version() >= 13);
     assert!(cluster.bin("psql").is_file() && cluster.bin("pg_dump").is_file());
     let db = cluster.database_owned_by("nobody_special");
-    assert_eq!(
-        db.psql("show work_mem; show fsync; show synchronous_commit"),
-        "5MB\non\non"
-    );
-    assert_eq!(
-        db.psql_as("nobody_special", "select current_user"),
-        "nobody_special"
-    );
+    assert_eq!(db.psql("show work_mem; show fsync; show synchronous_commit"), "5MB\non\non");
+    assert_eq!(db.psql_as("nobody_special", "select current_user"), "nobody_special");
     db.psql("create table kept as select 1 as n");
 
     cluster.restart(StopMode::Immediate);
@@ -68,10 +61,8 @@ fn a_cluster_keeps_its_port_and_data_over_stops_and_crashes() {
 }
 
 fn psql_over_tcp(cluster: &Cluster, url: &str) -> String {
-    let output = Command::new(cluster.bin("psql"))
-        .args(["-X", "-c", "select 1", "-d", url])
-        .output()
-        .unwrap();
+    let output =
+        Command::new(cluster.bin("psql")).args(["-X", "-c", "select 1", "-d", url]).output().unwrap();
     String::from_utf8(output.stderr).unwrap()
 }
 
@@ -87,12 +78,7 @@ fn a_cluster_speaks_tls_and_checks_client_certificates() {
     let cluster = Cluster::start(&options);
     cluster.admin().psql("create role relay login");
     let files = tempfile::tempdir().unwrap();
-    write_identity(
-        files.path(),
-        "relay",
-        Some(&authority.client("relay")),
-        Some(&authority.pem()),
-    );
+    write_identity(files.path(), "relay", Some(&authority.client("relay")), Some(&authority.pem()));
     let home = files.path().join("relay");
     let url = format!(
         "postgres://relay@localhost:{}/postgres?sslmode=verify-full&sslrootcert={1}/ca.crt&sslcert={1}/tls.crt\
@@ -110,11 +96,7 @@ fn a_cluster_speaks_tls_and_checks_client_certificates() {
 #[ignore = "holds a cluster until it is killed; another test runs it"]
 fn hold_a_cluster() {
     let cluster = Cluster::start(&ClusterOptions::default());
-    let line = format!(
-        "\ncluster {} {}\n",
-        cluster.port(),
-        cluster.base_dir().display()
-    );
+    let line = format!("\ncluster {} {}\n", cluster.port(), cluster.base_dir().display());
     std::io::stdout().write_all(line.as_bytes()).unwrap();
     // Nobody ever writes: this returns when the other test is gone without having killed us.
     drop(std::io::stdin().read(&mut [0]));
@@ -124,15 +106,9 @@ fn hold_a_cluster() {
 fn a_killed_process_leaves_no_server_behind() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "hold_a_cluster", "--ignored", "--nocapture"]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines
-        .find_map(|line| line.unwrap().strip_prefix("cluster ").map(str::to_owned))
-        .unwrap();
+    let line = lines.find_map(|line| line.unwrap().strip_prefix("cluster ").map(str::to_owned)).unwrap();
     let (port, base) = line.split_once(' ').unwrap();
     let port: u16 = port.parse().unwrap();
     TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -149,25 +125,17 @@ fn a_killed_process_leaves_no_server_behind() {
 
 #[test]
 fn databases_are_empty_separate_and_reachable_by_url() {
-    let (one, two) = (
-        shared().database("Same hint!"),
-        shared().database("Same hint!"),
-    );
+    let (one, two) = (shared().database("Same hint!"), shared().database("Same hint!"));
     assert!(one.name().starts_with("same_hint_") && one.name() != two.name());
     one.psql("create table only_here()");
     assert_eq!(two.psql("select to_regclass('only_here') is null"), "t");
     assert_eq!(one.psql("select 1, null, 'a b'; select 2"), "1||a b\n2");
-    assert_eq!(
-        one.psql("select 'ends with a line'||chr(10)"),
-        "ends with a line\n"
-    );
+    assert_eq!(one.psql("select 'ends with a line'||chr(10)"), "ends with a line\n");
     let owned = shared().database_owned_by("selftest_owner");
     let again = shared().database_owned_by("selftest_owner");
     assert_ne!(owned.name(), again.name());
     owned.psql_as("selftest_owner", "create schema mine");
-    let denied = owned
-        .try_psql_as("selftest_owner", "create role other")
-        .unwrap_err();
+    let denied = owned.try_psql_as("selftest_owner", "create role other").unwrap_err();
     assert_eq!(denied.sqlstate, "42501");
     let over_tcp = psql_over_tcp(shared(), &one.tcp_url());
     assert_eq!(over_tcp, "");
@@ -186,14 +154,9 @@ fn psql_errors_are_taken_apart() {
     assert_eq!(error.message, "two\nlines");
     assert_eq!(error.detail.as_deref(), Some("the detail"));
     assert_eq!(error.hint.as_deref(), Some("first hint\nsecond hint"));
-    let error = db
-        .try_psql("create table t(n int primary key); insert into t values (1), (1)")
-        .unwrap_err();
+    let error = db.try_psql("create table t(n int primary key); insert into t values (1), (1)").unwrap_err();
     assert_eq!(error.sqlstate, "23505");
-    assert_eq!(
-        error.message,
-        "duplicate key value violates unique constraint \"t_pkey\""
-    );
+    assert_eq!(error.message, "duplicate key value violates unique constraint \"t_pkey\"");
     assert_eq!(error.detail.as_deref(), Some("Key (n)=(1) already exists."));
     assert_eq!(error.hint, None);
     let error = db.try_psql("select nothing from nowhere").unwrap_err();
@@ -209,46 +172,28 @@ fn psql_errors_are_taken_apart() {
 async fn sessions_interleave_and_hear_notifications() {
     let db = shared().database("sessions");
     let (one, two) = (db.session().await, db.session().await);
-    one.execute("create table t(n int); insert into t values (1); listen news")
-        .await;
+    one.execute("create table t(n int); insert into t values (1); listen news").await;
     one.execute("begin; update t set n = n + 1").await;
     let waiting = tokio::spawn({
         let two = two.clone();
-        async move {
-            two.query_text("update t set n = n * 10 returning n, null, 'x'")
-                .await
-        }
+        async move { two.query_text("update t set n = n * 10 returning n, null, 'x'").await }
     });
     db.wait_until_locked_out(two.pid(), SOON).await;
     one.execute("commit").await;
     assert_eq!(waiting.await.unwrap(), "20||x");
-    assert_eq!(
-        two.try_execute("select 1/0").await.unwrap_err().sqlstate,
-        "22012"
-    );
+    assert_eq!(two.try_execute("select 1/0").await.unwrap_err().sqlstate, "22012");
     two.execute("notify news, 'first'").await;
     let notice = one.notice(SOON).await;
-    assert_eq!(
-        (notice.channel.as_str(), notice.payload.as_str()),
-        ("news", "first")
-    );
-    two.execute("notify news, 'second'; notify news, 'third'")
-        .await;
-    let payloads: Vec<_> = one
-        .notices_so_far()
-        .await
-        .into_iter()
-        .map(|notice| notice.payload)
-        .collect();
+    assert_eq!((notice.channel.as_str(), notice.payload.as_str()), ("news", "first"));
+    two.execute("notify news, 'second'; notify news, 'third'").await;
+    let payloads: Vec<_> = one.notices_so_far().await.into_iter().map(|notice| notice.payload).collect();
     assert_eq!(payloads, ["second", "third"]);
 }
 
 #[test]
 #[should_panic(expected = "last value: f|why")]
 fn waiting_for_what_does_not_happen_says_what_was_seen() {
-    shared()
-        .admin()
-        .wait_until("select false, 'why'", Duration::from_millis(30));
+    shared().admin().wait_until("select false, 'why'", Duration::from_millis(30));
 }
 
 // The certificates and the receiver.
@@ -262,11 +207,7 @@ struct Client {
 
 impl Client {
     fn new(authority: &Authority, identity: Option<CertPair>) -> Self {
-        Self {
-            authority_pem: authority.pem(),
-            identity,
-            max: SslVersion::TLS1_3,
-        }
+        Self { authority_pem: authority.pem(), identity, max: SslVersion::TLS1_3 }
     }
 
     fn speaking(mut self, version: SslVersion) -> Self {
@@ -277,39 +218,26 @@ impl Client {
     fn connect(&self, port: u16) -> Result<impl Read + Write + use<>, String> {
         let mut builder = SslConnector::builder(SslMethod::tls()).unwrap();
         let mut store = X509StoreBuilder::new().unwrap();
-        store
-            .add_cert(X509::from_pem(self.authority_pem.as_bytes()).unwrap())
-            .unwrap();
+        store.add_cert(X509::from_pem(self.authority_pem.as_bytes()).unwrap()).unwrap();
         builder.set_cert_store(store.build());
         builder.set_max_proto_version(Some(self.max)).unwrap();
         if let Some(pair) = &self.identity {
-            builder
-                .set_certificate(&X509::from_pem(pair.cert_pem.as_bytes()).unwrap())
-                .unwrap();
-            builder
-                .set_private_key(&PKey::private_key_from_pem(pair.key_pem.as_bytes()).unwrap())
-                .unwrap();
+            builder.set_certificate(&X509::from_pem(pair.cert_pem.as_bytes()).unwrap()).unwrap();
+            builder.set_private_key(&PKey::private_key_from_pem(pair.key_pem.as_bytes()).unwrap()).unwrap();
         }
         let stream = TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream.set_nodelay(true).unwrap();
-        builder
-            .build()
-            .connect("localhost", stream)
-            .map_err(|error| error.to_string())
+        builder.build().connect("localhost", stream).map_err(|error| error.to_string())
     }
 
     /// Posts once on a connection of its own and returns all that comes back. TLS 1.3 reports a
     /// refused client certificate only here, with the first read.
     fn post(&self, port: u16, path: &str, body: &str) -> Result<String, String> {
         let mut stream = self.connect(port)?;
-        stream
-            .write_all(post(path, body, "close").as_bytes())
-            .map_err(|error| error.to_string())?;
+        stream.write_all(post(path, body, "close").as_bytes()).map_err(|error| error.to_string())?;
         let mut answer = Vec::new();
-        let read = stream
-            .read_to_end(&mut answer)
-            .map_err(|error| error.to_string());
+        let read = stream.read_to_end(&mut answer).map_err(|error| error.to_string());
         if answer.is_empty() {
             read?;
         }
@@ -337,54 +265,29 @@ fn post_plain(port: u16, path: &str, body: &str) -> std::io::Result<String> {
 #[test]
 fn mutual_tls_tells_the_right_client_from_all_others() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
-    for (version, name) in [
-        (SslVersion::TLS1_2, "TLSv1.2"),
-        (SslVersion::TLS1_3, "TLSv1.3"),
-    ] {
-        let tls =
-            TlsOptions::new(ours.server(&["localhost", "127.0.0.1"])).require_client(&ours.pem());
+    for (version, name) in [(SslVersion::TLS1_2, "TLSv1.2"), (SslVersion::TLS1_3, "TLSv1.3")] {
+        let tls = TlsOptions::new(ours.server(&["localhost", "127.0.0.1"])).require_client(&ours.pem());
         let receiver = Receiver::start(&ReceiverOptions::tls(tls.versions(version, version)));
         let known = Client::new(&ours, Some(ours.client("relay-7")));
-        let answer = known
-            .post(receiver.port(), "/hook?a=1", "{\"n\":1}")
-            .unwrap();
+        let answer = known.post(receiver.port(), "/hook?a=1", "{\"n\":1}").unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         let request = receiver.wait_for(1, SOON).remove(0);
-        assert_eq!(
-            (request.method.as_str(), request.path.as_str()),
-            ("POST", "/hook?a=1")
-        );
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/hook?a=1"));
         assert_eq!(request.peer_common_name.as_deref(), Some("relay-7"));
         assert_eq!(request.tls_version.as_deref(), Some(name));
-        let names: Vec<_> = request
-            .headers
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect();
+        let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["host", "x-first", "connection", "content-length"]);
-        assert_eq!(
-            (request.header("x-first"), request.connection),
-            (Some("1"), 1)
-        );
+        assert_eq!((request.header("x-first"), request.connection), (Some("1"), 1));
         assert_eq!(request.json()["n"], 1);
 
-        for refused in [
-            None,
-            Some(theirs.client("relay-7")),
-            Some(ours.client_expired("relay-7")),
-        ] {
-            Client::new(&ours, refused)
-                .post(receiver.port(), "/", "")
-                .unwrap_err();
+        for refused in [None, Some(theirs.client("relay-7")), Some(ours.client_expired("relay-7"))] {
+            Client::new(&ours, refused).post(receiver.port(), "/", "").unwrap_err();
         }
         Client::new(&ours, Some(ours.client_with_server_usage("x")))
             .post(receiver.port(), "/", "")
             .unwrap_err();
         let errors = receiver.wait_for_handshake_errors(4, SOON);
-        assert!(
-            errors[0].contains("peer did not return a certificate"),
-            "{errors:?}"
-        );
+        assert!(errors[0].contains("peer did not return a certificate"), "{errors:?}");
         assert_eq!((receiver.count(), receiver.connections()), (1, 1));
     }
 }
@@ -393,15 +296,10 @@ fn mutual_tls_tells_the_right_client_from_all_others() {
 fn versions_and_server_certificates_are_as_asked_for() {
     let authority = Authority::new("ours");
     let names = &["localhost"][..];
-    let modern =
-        TlsOptions::new(authority.server(names)).versions(SslVersion::TLS1_3, SslVersion::TLS1_3);
+    let modern = TlsOptions::new(authority.server(names)).versions(SslVersion::TLS1_3, SslVersion::TLS1_3);
     let receiver = Receiver::start(&ReceiverOptions::tls(modern));
     let old = Client::new(&authority, None).speaking(SslVersion::TLS1_2);
-    assert!(
-        old.post(receiver.port(), "/", "")
-            .unwrap_err()
-            .contains("version")
-    );
+    assert!(old.post(receiver.port(), "/", "").unwrap_err().contains("version"));
     for (pair, complaint) in [
         (authority.server_expired(names), "expired"),
         (authority.server_not_yet_valid(names), "not yet valid"),
@@ -410,24 +308,14 @@ fn versions_and_server_certificates_are_as_asked_for() {
         (Authority::new("theirs").server(names), "verify failed"),
     ] {
         let receiver = Receiver::start(&ReceiverOptions::https(pair));
-        let error = Client::new(&authority, None)
-            .post(receiver.port(), "/", "")
-            .unwrap_err();
+        let error = Client::new(&authority, None).post(receiver.port(), "/", "").unwrap_err();
         assert!(error.contains(complaint), "{complaint}: {error}");
     }
     let lenient = TlsOptions::new(authority.server(names)).client_ca(&authority.pem());
     let receiver = Receiver::start(&ReceiverOptions::tls(lenient));
-    Client::new(&authority, None)
-        .post(receiver.port(), "/", "")
-        .unwrap();
-    Client::new(&authority, Some(authority.client("c")))
-        .post(receiver.port(), "/", "")
-        .unwrap();
-    let seen: Vec<_> = receiver
-        .requests()
-        .into_iter()
-        .map(|request| request.peer_common_name)
-        .collect();
+    Client::new(&authority, None).post(receiver.port(), "/", "").unwrap();
+    Client::new(&authority, Some(authority.client("c"))).post(receiver.port(), "/", "").unwrap();
+    let seen: Vec<_> = receiver.requests().into_iter().map(|request| request.peer_common_name).collect();
     assert_eq!(seen, [None, Some("c".to_owned())]);
 }
 
@@ -440,15 +328,8 @@ fn identities_are_laid_out_like_a_kubernetes_secret() {
     write_identity(home.path(), "shop", Some(&pair), Some(&authority.pem()));
     let file = |name: &str| home.path().join("shop").join(name);
     assert_eq!(fs::read_to_string(file("tls.crt")).unwrap(), pair.cert_pem);
-    assert!(
-        fs::read_to_string(file("tls.key"))
-            .unwrap()
-            .starts_with("-----BEGIN PRIVATE KEY-----")
-    );
-    assert_eq!(
-        fs::metadata(file("tls.key")).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    assert!(fs::read_to_string(file("tls.key")).unwrap().starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert_eq!(fs::metadata(file("tls.key")).unwrap().permissions().mode() & 0o777, 0o600);
     write_identity(home.path(), "shop", None, Some(&authority.pem()));
     assert!(!file("tls.crt").exists() && !file("tls.key").exists() && file("ca.crt").exists());
 }
@@ -459,35 +340,19 @@ fn replies_are_what_the_test_says() {
     receiver.reply_with(|request, nth| match request.path.as_str() {
         "/close" => Reply::close(),
         "/slow" => Reply::status(202).after(Duration::from_millis(30)),
-        _ => Reply::status(429)
-            .header("Retry-After", "7")
-            .body(format!("number {nth}")),
+        _ => Reply::status(429).header("Retry-After", "7").body(format!("number {nth}")),
     });
     let port = receiver.port();
     let answer = post_plain(port, "/", "x").unwrap();
-    assert!(
-        answer.starts_with("HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\n"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\n"), "{answer}");
     assert!(answer.ends_with("\r\n\r\nnumber 1"), "{answer}");
     assert_eq!(post_plain(port, "/close", "x").unwrap_or_default(), "");
     let before = Instant::now();
-    assert!(
-        post_plain(port, "/slow", "x")
-            .unwrap()
-            .starts_with("HTTP/1.1 202 ")
-    );
+    assert!(post_plain(port, "/slow", "x").unwrap().starts_with("HTTP/1.1 202 "));
     assert!(before.elapsed() >= Duration::from_millis(30));
     assert_eq!(receiver.wait_for(3, SOON).len(), 3);
     receiver.clear();
-    assert_eq!(
-        (
-            receiver.count(),
-            receiver.requests().len(),
-            receiver.connections()
-        ),
-        (0, 0, 3)
-    );
+    assert_eq!((receiver.count(), receiver.requests().len(), receiver.connections()), (0, 0, 3));
     assert!(post_plain(port, "/", "x").unwrap().ends_with("number 1"));
 }
 
@@ -507,27 +372,15 @@ fn a_gate_holds_answers_back_after_recording() {
 #[test]
 fn hanging_and_stalling_replies_end_only_with_the_connection() {
     let receiver = Receiver::start(&ReceiverOptions::plain());
-    receiver.reply_with(|_, nth| {
-        if nth == 1 {
-            Reply::stall_body()
-        } else {
-            Reply::hang()
-        }
-    });
+    receiver.reply_with(|_, nth| if nth == 1 { Reply::stall_body() } else { Reply::hang() });
     let mut stalled = TcpStream::connect(("127.0.0.1", receiver.port())).unwrap();
     stalled.set_read_timeout(Some(SOON)).unwrap();
-    stalled
-        .write_all(post("/", "x", "keep-alive").as_bytes())
-        .unwrap();
-    let mut head = BufReader::new(stalled.try_clone().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    stalled.write_all(post("/", "x", "keep-alive").as_bytes()).unwrap();
+    let mut head = BufReader::new(stalled.try_clone().unwrap()).lines().map_while(Result::ok);
     assert_eq!(head.next().as_deref(), Some("HTTP/1.1 200 OK"));
     assert_eq!(head.next().as_deref(), Some("content-length: 64"));
     assert!(head.any(|line| line.is_empty()));
-    stalled
-        .set_read_timeout(Some(Duration::from_millis(20)))
-        .unwrap();
+    stalled.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     assert!(stalled.read(&mut [0]).is_err(), "no body comes");
 
     let port = receiver.port();
@@ -537,17 +390,10 @@ fn hanging_and_stalling_replies_end_only_with_the_connection() {
     receiver.stop();
     assert_eq!(receiver.open_connections(), 0);
     assert_eq!(hanging.join().unwrap().unwrap_or_default(), "");
-    assert!(
-        post_plain(port, "/", "x").is_err(),
-        "connections are refused"
-    );
+    assert!(post_plain(port, "/", "x").is_err(), "connections are refused");
     receiver.reply(Reply::default());
     receiver.start_again();
-    assert!(
-        post_plain(port, "/", "x")
-            .unwrap()
-            .starts_with("HTTP/1.1 200 ")
-    );
+    assert!(post_plain(port, "/", "x").unwrap().starts_with("HTTP/1.1 200 "));
     assert_eq!(receiver.count(), 3);
 }
 
@@ -556,10 +402,7 @@ async fn a_future_can_wait_for_requests_too() {
     let receiver = Receiver::start(&ReceiverOptions::plain().counting_only());
     let port = receiver.port();
     let client = std::thread::spawn(move || post_plain(port, "/", "x"));
-    assert!(
-        receiver.wait_for_async(1, SOON).await.is_empty(),
-        "it only counts"
-    );
+    assert!(receiver.wait_for_async(1, SOON).await.is_empty(), "it only counts");
     assert_eq!(receiver.count(), 1);
     client.join().unwrap().unwrap();
 }
@@ -568,8 +411,7 @@ async fn a_future_can_wait_for_requests_too() {
 fn many_requests_go_over_one_connection() {
     const MANY: usize = 2_000;
     let authority = Authority::new("ours");
-    let options =
-        ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem()).counting_only();
+    let options = ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem()).counting_only();
     let receiver = Receiver::start(&options);
     let client = Client::new(&authority, Some(authority.client("relay")));
     let mut stream = client.connect(receiver.port()).unwrap();
@@ -596,14 +438,10 @@ fn a_raw_receiver_says_anything() {
         stream.write_all(b"HTTP/1.1 banana\r\n\r\n").unwrap();
     };
     let raw = RawReceiver::start(Some(&tls), script);
-    let answer = Client::new(&authority, None)
-        .post(raw.port(), "/", "the body")
-        .unwrap();
+    let answer = Client::new(&authority, None).post(raw.port(), "/", "the body").unwrap();
     assert_eq!(answer, "HTTP/1.1 banana\r\n\r\n");
     let plain = RawReceiver::start(None, script);
-    assert!(
-        plain.url("/x").starts_with("http://localhost:") && raw.url("/x").starts_with("https://")
-    );
+    assert!(plain.url("/x").starts_with("http://localhost:") && raw.url("/x").starts_with("https://"));
     assert_eq!(post_plain(plain.port(), "/", "the body").unwrap(), answer);
     assert_eq!(plain.connections(), 1);
 }
@@ -617,51 +455,27 @@ fn the_verifier_knows_the_published_vector() {
         1_614_265_330,
         br#"{"test": 2432232314}"#,
     );
-    assert_eq!(
-        signed.unwrap(),
-        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-    );
+    assert_eq!(signed.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
 #[test]
 fn signatures_are_accepted_when_right_and_recent() {
-    let now = i64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs(),
-    )
-    .unwrap();
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
     verify_signature(SECRET, &signed_request(now)).unwrap();
     let mut rotated = signed_request(now);
     rotated.headers[2].1.insert_str(0, "v1,bm90IHRoaXMgb25l ");
     verify_signature(SECRET, &rotated).unwrap();
-    assert!(
-        verify_signature(SECRET, &signed_request(now - 600))
-            .unwrap_err()
-            .contains("too old")
-    );
-    assert!(
-        verify_signature(SECRET, &signed_request(now + 600))
-            .unwrap_err()
-            .contains("future")
-    );
+    assert!(verify_signature(SECRET, &signed_request(now - 600)).unwrap_err().contains("too old"));
+    assert!(verify_signature(SECRET, &signed_request(now + 600)).unwrap_err().contains("future"));
     let mut forged = signed_request(now);
     forged.body = "{}".into();
-    assert!(
-        verify_signature(SECRET, &forged)
-            .unwrap_err()
-            .contains("signature invalid")
-    );
+    assert!(verify_signature(SECRET, &forged).unwrap_err().contains("signature invalid"));
     assert!(verify_signature("whsec_bm90IHRoaXMgb25l", &signed_request(now)).is_err());
 }
 
 fn signed_request(timestamp: i64) -> Request {
     let body = br#"{"test": 2432232314}"#;
-    let signature = Webhook::new(SECRET)
-        .unwrap()
-        .sign("msg_1", timestamp, body)
-        .unwrap();
+    let signature = Webhook::new(SECRET).unwrap().sign("msg_1", timestamp, body).unwrap();
     let headers = [
         ("webhook-id", "msg_1".to_owned()),
         ("webhook-timestamp", timestamp.to_string()),
@@ -670,9 +484,7 @@ fn signed_request(timestamp: i64) -> Request {
     Request {
         method: "POST".to_owned(),
         path: "/".to_owned(),
-        headers: headers
-            .map(|(name, value)| (name.to_owned(), value))
-            .to_vec(),
+        headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         body: body.as_slice().into(),
         peer_common_name: None,
         tls_version: None,
@@ -690,35 +502,23 @@ fn shell() -> Outboxd {
 
 #[test]
 fn a_run_gives_its_code_and_both_streams() {
-    let output = shell().run(
-        &["-c", "echo out; echo \"$GREETING\" >&2; exit 3"],
-        &[("GREETING", "err")],
-    );
-    assert_eq!(
-        (output.code, output.stdout.as_str(), output.stderr.as_str()),
-        (3, "out\n", "err\n")
-    );
+    let output = shell().run(&["-c", "echo out; echo \"$GREETING\" >&2; exit 3"], &[("GREETING", "err")]);
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (3, "out\n", "err\n"));
     let environment = shell().run(&["-c", "env"], &[("PGHOST", "given")]).stdout;
     let inherited = |line: &&str| line.starts_with("DATABASE_URL=") || line.starts_with("PG");
-    assert_eq!(
-        environment.lines().filter(inherited).collect::<Vec<_>>(),
-        ["PGHOST=given"]
-    );
+    assert_eq!(environment.lines().filter(inherited).collect::<Vec<_>>(), ["PGHOST=given"]);
 }
 
 #[test]
 #[should_panic(expected = "it printed Ok(Ok(Output")]
 fn a_run_that_does_not_end_is_killed() {
-    shell().run_within(
-        &["-c", "echo begun; exec sleep 60"],
-        &[],
-        Duration::from_millis(50),
-    );
+    shell().run_within(&["-c", "echo begun; exec sleep 60"], &[], Duration::from_millis(50));
 }
 
 #[test]
 fn a_process_is_watched_line_by_line_and_signalled() {
-    let script = "trap 'echo hup' HUP; trap 'echo bye >&2; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+    let script =
+        "trap 'echo hup' HUP; trap 'echo bye >&2; exit 7' TERM; echo ready; while :; do sleep 0.01; done";
     let process = shell().spawn(&["-c", script], &[]);
     assert_eq!(process.wait_for_line("read", SOON), "ready");
     let mark = process.mark();
@@ -750,7 +550,5 @@ fn a_process_is_watched_line_by_line_and_signalled() {
 #[test]
 #[should_panic(expected = "no line with \"never\"")]
 fn a_line_that_cannot_come_any_more_fails_at_once() {
-    shell()
-        .spawn(&["-c", "echo once"], &[])
-        .wait_for_line("never", Duration::from_hours(1));
+    shell().spawn(&["-c", "echo once"], &[]).wait_for_line("never", Duration::from_hours(1));
 }

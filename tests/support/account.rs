@@ -22,9 +22,7 @@ pub(super) fn unprivileged_account() -> Owner {
 }
 
 fn find(passwd: &str, name: &str) -> Option<Owner> {
-    let mut entries = passwd
-        .lines()
-        .map(|line| line.split(':').collect::<Vec<_>>());
+    let mut entries = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let entry = entries.find(|entry| entry.first() == Some(&name))?;
     let (uid, gid) = (entry.get(2)?.parse().ok()?, entry.get(3)?.parse().ok()?);
     Some(Owner { uid, gid })

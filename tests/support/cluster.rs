@@ -135,8 +135,7 @@ impl Cluster {
 
     /// The major version, such as 15.
     pub fn major_version(&self) -> u32 {
-        let text =
-            fs::read_to_string(self.base.join("data/PG_VERSION")).expect("PG_VERSION is readable");
+        let text = fs::read_to_string(self.base.join("data/PG_VERSION")).expect("PG_VERSION is readable");
         text.trim().parse().expect("PG_VERSION is a number")
     }
 
@@ -153,12 +152,7 @@ impl Cluster {
             StopMode::Fast => "fast",
         };
         let output = self.server_program("pg_ctl", &["stop", "-w", "-t", "60", "-m", mode]);
-        assert!(
-            output.status.success(),
-            "Postgres does not stop: {}\n{}",
-            text_of(&output),
-            self.log()
-        );
+        assert!(output.status.success(), "Postgres does not stop: {}\n{}", text_of(&output), self.log());
     }
 
     /// Starts a stopped server. Returns once it takes connections.
@@ -191,14 +185,10 @@ impl Cluster {
     fn create_database(&self, hint: &str, owner: &str) -> Database {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let lowered = hint.to_ascii_lowercase();
-        let stem: String = lowered
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .take(40)
-            .collect();
+        let stem: String =
+            lowered.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(40).collect();
         let name = format!("{stem}_{number}");
-        self.admin()
-            .psql(&format!("create database \"{name}\" owner \"{owner}\""));
+        self.admin().psql(&format!("create database \"{name}\" owner \"{owner}\""));
         Database::new(&name, &self.socket_dir(), self.port, self.psql.clone())
     }
 
@@ -206,15 +196,7 @@ impl Cluster {
         let mut failures = String::new();
         // C.UTF-8 sorts as C does and knows letters; not every system has it.
         for locale in ["--locale=C.UTF-8", "--locale=C"] {
-            let arguments = [
-                "-A",
-                "trust",
-                "-U",
-                "postgres",
-                "--no-sync",
-                "--encoding=UTF8",
-                locale,
-            ];
+            let arguments = ["-A", "trust", "-U", "postgres", "--no-sync", "--encoding=UTF8", locale];
             let output = self.server_program("initdb", &arguments);
             if output.status.success() {
                 return;
@@ -245,11 +227,8 @@ impl Cluster {
         let hba = self.base.join("data/pg_hba.conf");
         let defaults = fs::read_to_string(&hba).expect("initdb wrote pg_hba.conf");
         let lines = options.hba.join("\n");
-        fs::write(
-            &hba,
-            format!("local all postgres trust\n{lines}\n{defaults}"),
-        )
-        .expect("pg_hba.conf is writable");
+        fs::write(&hba, format!("local all postgres trust\n{lines}\n{defaults}"))
+            .expect("pg_hba.conf is writable");
     }
 
     /// Adds to a file of the data directory; `initdb` made it, so its owner is already right.
@@ -263,32 +242,21 @@ impl Cluster {
     fn write_private(&self, name: &str, text: &str) {
         let path = self.base.join("data").join(name);
         fs::write(&path, text).expect("the data directory is writable");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-            .expect("a new file's mode can be set");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a new file's mode can be set");
         give_to(&path, self.owner);
     }
 
     fn try_start(&self) -> Result<(), String> {
         let log = self.base.join("log");
-        let log = log
-            .to_str()
-            .expect("temporary directories have plain names");
+        let log = log.to_str().expect("temporary directories have plain names");
         let output = self.server_program("pg_ctl", &["start", "-w", "-t", "60", "-s", "-l", log]);
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(text_of(&output) + &self.log())
-        }
+        if output.status.success() { Ok(()) } else { Err(text_of(&output) + &self.log()) }
     }
 
     /// Runs a server program on the data directory, as the server's account.
     fn server_program(&self, name: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(self.bin_dir.join(name));
-        command
-            .args(arguments)
-            .arg("-D")
-            .arg(self.base.join("data"))
-            .current_dir(&self.base);
+        command.args(arguments).arg("-D").arg(self.base.join("data")).current_dir(&self.base);
         process::clean_environment(&mut command);
         run_as(&mut command, self.owner);
         process::run(command, Vec::new(), SERVER_TIMEOUT)
@@ -309,47 +277,26 @@ impl Drop for Cluster {
 /// alive when a terminal or a test runner signals ours.
 fn watch(bin_dir: &Path, base: &Path, owner: Option<Owner>) -> Child {
     let mut command = Command::new("sh");
-    command
-        .args(["-c", WATCHER, "watcher"])
-        .arg(bin_dir.join("pg_ctl"))
-        .arg(base);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", WATCHER, "watcher"]).arg(bin_dir.join("pg_ctl")).arg(base);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     process::clean_environment(&mut command);
     run_as(&mut command, owner);
-    command
-        .current_dir("/")
-        .process_group(0)
-        .spawn()
-        .expect("a shell to watch over the server")
+    command.current_dir("/").process_group(0).spawn().expect("a shell to watch over the server")
 }
 
 /// The cluster's directory, and the account it belongs to when that is not ours.
 fn make_base() -> (PathBuf, Option<Owner>) {
     let preferred = std::env::temp_dir();
-    let usable =
-        preferred.as_os_str().len() <= TEMP_DIR_LENGTH_MAX && open_to_everybody(&preferred);
-    let parent = if usable {
-        preferred
-    } else {
-        PathBuf::from("/tmp")
-    };
-    let made = tempfile::Builder::new()
-        .prefix("outboxd-pg-")
-        .tempdir_in(parent);
+    let usable = preferred.as_os_str().len() <= TEMP_DIR_LENGTH_MAX && open_to_everybody(&preferred);
+    let parent = if usable { preferred } else { PathBuf::from("/tmp") };
+    let made = tempfile::Builder::new().prefix("outboxd-pg-").tempdir_in(parent);
     let base = made.expect("a temporary directory can be made").keep();
     // What we make belongs to our effective user: the portable way to learn whether that is root.
-    let is_root = fs::metadata(&base)
-        .expect("the new directory is there")
-        .uid()
-        == 0;
+    let is_root = fs::metadata(&base).expect("the new directory is there").uid() == 0;
     let owner = is_root.then(unprivileged_account);
     for directory in [base.join("data"), base.join("s")] {
         fs::create_dir(&directory).expect("a directory can be made in the new directory");
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))
-            .expect("its mode can be set");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).expect("its mode can be set");
         give_to(&directory, owner);
     }
     give_to(&base, owner);
@@ -357,9 +304,5 @@ fn make_base() -> (PathBuf, Option<Owner>) {
 }
 
 fn text_of(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -54,15 +54,8 @@ pub struct PsqlError {
 
 impl Database {
     pub(super) fn new(name: &str, socket_dir: &Path, port: u16, psql: PathBuf) -> Self {
-        let host = socket_dir
-            .to_str()
-            .expect("temporary directories have plain names");
-        Self {
-            name: name.to_owned(),
-            host: percent_encode(host),
-            port,
-            psql,
-        }
+        let host = socket_dir.to_str().expect("temporary directories have plain names");
+        Self { name: name.to_owned(), host: percent_encode(host), port, psql }
     }
 
     /// The database's name.
@@ -77,13 +70,7 @@ impl Database {
 
     /// A URL over the Unix socket, as another role.
     pub fn url_as(&self, user: &str) -> String {
-        format!(
-            "postgres://{}@{}:{}/{}",
-            percent_encode(user),
-            self.host,
-            self.port,
-            self.name
-        )
+        format!("postgres://{}@{}:{}/{}", percent_encode(user), self.host, self.port, self.name)
     }
 
     /// A URL over TCP, as the superuser `postgres`.
@@ -93,12 +80,7 @@ impl Database {
 
     /// A URL over TCP, as another role.
     pub fn tcp_url_as(&self, user: &str) -> String {
-        format!(
-            "postgres://{}@127.0.0.1:{}/{}",
-            percent_encode(user),
-            self.port,
-            self.name
-        )
+        format!("postgres://{}@127.0.0.1:{}/{}", percent_encode(user), self.port, self.name)
     }
 
     /// Runs statements one after another and returns what they print: one line per row, columns
@@ -133,14 +115,7 @@ impl Database {
         let mut command = Command::new(&self.psql);
         process::clean_environment(&mut command);
         command.env("PGCLIENTENCODING", "UTF8");
-        command.args([
-            "-X",
-            "-qAt",
-            "-v",
-            "ON_ERROR_STOP=1",
-            "-v",
-            "VERBOSITY=verbose",
-        ]);
+        command.args(["-X", "-qAt", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]);
         command.arg("-d").arg(self.url_as(user));
         let output = process::run(command, sql.as_bytes().to_vec(), PSQL_TIMEOUT);
         if !output.status.success() {
@@ -158,8 +133,7 @@ impl Database {
     /// Opens a long-lived connection as another role.
     pub async fn session_as(&self, user: &str) -> Session {
         let opened = Session::open(&self.url_as(user)).await;
-        opened
-            .unwrap_or_else(|error| panic!("cannot connect to {} as {user}: {error:?}", self.name))
+        opened.unwrap_or_else(|error| panic!("cannot connect to {} as {user}: {error:?}", self.name))
     }
 
     /// Waits until the statement returns `t`, looking every 10 ms; for facts nothing announces.
@@ -181,11 +155,7 @@ impl Database {
 
     /// Waits until the backend with this process id (see [`Session::pid`]) waits for a lock.
     pub async fn wait_until_locked_out(&self, pid: i32, within: Duration) {
-        self.wait_until_async(
-            &format!("select cardinality(pg_blocking_pids({pid})) > 0"),
-            within,
-        )
-        .await;
+        self.wait_until_async(&format!("select cardinality(pg_blocking_pids({pid})) > 0"), within).await;
     }
 
     async fn poll_until(&self, sql: &str, within: Duration) -> Result<(), String> {
@@ -217,9 +187,7 @@ impl Database {
 fn blocking<T: Send>(future: impl Future<Output = T> + Send) -> T {
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime can be built").block_on(future)
         });
         worker.join().expect("the future did not panic")
@@ -244,15 +212,9 @@ fn parse_error(raw: &str) -> PsqlError {
     let raw = raw.trim_end();
     let mut lines = raw.lines();
     let Some(report) = lines.find_map(report_of) else {
-        return PsqlError {
-            message: raw.to_owned(),
-            raw: raw.to_owned(),
-            ..PsqlError::default()
-        };
+        return PsqlError { message: raw.to_owned(), raw: raw.to_owned(), ..PsqlError::default() };
     };
-    let coded = report
-        .split_once(": ")
-        .filter(|(code, _)| is_sqlstate(code));
+    let coded = report.split_once(": ").filter(|(code, _)| is_sqlstate(code));
     let (sqlstate, message) = coded.unwrap_or(("", report));
     let (mut message, mut detail, mut hint) = (message.to_owned(), None, None);
     let mut field = Some(&mut message);
@@ -268,13 +230,7 @@ fn parse_error(raw: &str) -> PsqlError {
             text.push_str(line);
         }
     }
-    PsqlError {
-        sqlstate: sqlstate.to_owned(),
-        message,
-        detail,
-        hint,
-        raw: raw.to_owned(),
-    }
+    PsqlError { sqlstate: sqlstate.to_owned(), message, detail, hint, raw: raw.to_owned() }
 }
 
 /// What follows the severity in a line that begins an error. psql puts its own name in front when it
@@ -290,8 +246,5 @@ fn report_of(line: &str) -> Option<&str> {
 }
 
 fn is_sqlstate(text: &str) -> bool {
-    text.len() == 5
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }

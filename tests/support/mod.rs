@@ -20,15 +20,8 @@
 //! Nothing here sleeps to let something happen. What can signal is waited for; where only looking
 //! again helps (a row in a database), a poll with a deadline does it and says what it last saw.
 
-#![allow(
-    dead_code,
-    unused_imports,
-    reason = "each test binary uses a part of the support"
-)]
-#![allow(
-    unreachable_pub,
-    reason = "public towards the test files; a test binary exports nothing"
-)]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of the support")]
+#![allow(unreachable_pub, reason = "public towards the test files; a test binary exports nothing")]
 
 mod account;
 mod cluster;

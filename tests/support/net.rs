@@ -26,8 +26,5 @@ pub fn listen_on(port: u16) -> std::io::Result<TcpListener> {
 
 /// The port a listener is bound to.
 pub fn port_of(listener: &TcpListener) -> u16 {
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
+    listener.local_addr().expect("a bound listener has an address").port()
 }

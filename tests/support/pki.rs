@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 
 /// A certificate and its private key (ECDSA P-256, PKCS#8), both PEM.
@@ -40,8 +40,7 @@ impl Authority {
         let mut params = params(name, VALID);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer =
-            CertifiedIssuer::self_signed(params, new_key()).expect("an authority can be made");
+        let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("an authority can be made");
         Self { issuer }
     }
 
@@ -95,19 +94,12 @@ impl Authority {
         let key = new_key();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = params(common_name, validity);
-        params.subject_alt_names = CertificateParams::new(names)
-            .expect("names are ASCII")
-            .subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(names).expect("names are ASCII").subject_alt_names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         params.use_authority_key_identifier_extension = true;
-        let certificate = params
-            .signed_by(&key, &self.issuer)
-            .expect("a certificate can be signed");
-        CertPair {
-            cert_pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-        }
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate can be signed");
+        CertPair { cert_pem: certificate.pem(), key_pem: key.serialize_pem() }
     }
 }
 
@@ -116,16 +108,8 @@ impl Authority {
 pub fn write_identity(dir: &Path, name: &str, pair: Option<&CertPair>, ca_pem: Option<&str>) {
     let home = dir.join(name);
     fs::create_dir_all(&home).expect("the identity's directory can be made");
-    write_or_remove(
-        &home.join("tls.crt"),
-        pair.map(|pair| pair.cert_pem.as_str()),
-        0o644,
-    );
-    write_or_remove(
-        &home.join("tls.key"),
-        pair.map(|pair| pair.key_pem.as_str()),
-        0o600,
-    );
+    write_or_remove(&home.join("tls.crt"), pair.map(|pair| pair.cert_pem.as_str()), 0o644);
+    write_or_remove(&home.join("tls.key"), pair.map(|pair| pair.key_pem.as_str()), 0o600);
     write_or_remove(&home.join("ca.crt"), ca_pem, 0o644);
 }
 
@@ -136,16 +120,13 @@ fn write_or_remove(path: &Path, text: Option<&str>, mode: u32) {
         return;
     };
     fs::write(path, text).expect("the identity's file can be written");
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .expect("the file's mode can be set");
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("the file's mode can be set");
 }
 
 fn params(common_name: &str, Validity(first, last): Validity) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = date_time_ymd(first, 1, 1);
     params.not_after = date_time_ymd(last, 1, 1);
     params

@@ -17,10 +17,7 @@ const INHERITED: [&str; 2] = ["DATABASE_URL", "RUST_LOG"];
 pub fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if INHERITED.contains(&text.as_ref())
-            || text.starts_with("PG")
-            || text.starts_with("OUTBOXD_")
-        {
+        if INHERITED.contains(&text.as_ref()) || text.starts_with("PG") || text.starts_with("OUTBOXD_") {
             command.env_remove(&name);
         }
     }
@@ -31,13 +28,8 @@ pub fn clean_environment(command: &mut Command) {
 /// when it takes longer than `within`.
 pub fn run(mut command: Command, stdin: Vec<u8>, within: Duration) -> Output {
     let shown = format!("{command:?}");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
     let pid = child.id();
     let mut input = child.stdin.take().expect("stdin is a pipe");
     // A thread of its own: a child that prints before it has read everything would otherwise wait
@@ -59,10 +51,6 @@ pub fn run(mut command: Command, stdin: Vec<u8>, within: Duration) -> Output {
 /// Sends a signal. The standard library can only send `SIGKILL`, so the shell's own `kill` does it.
 pub fn kill(pid: u32, signal: &str) -> bool {
     let script = format!("kill -s {signal} {pid}");
-    let status = Command::new("sh")
-        .arg("-c")
-        .arg(script)
-        .stderr(Stdio::null())
-        .status();
+    let status = Command::new("sh").arg("-c").arg(script).stderr(Stdio::null()).status();
     status.expect("a shell to send a signal with").success()
 }

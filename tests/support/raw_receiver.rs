@@ -30,17 +30,11 @@ pub struct RawReceiver {
 
 impl RawReceiver {
     /// Listens on a free port of 127.0.0.1. Connections whose TLS handshake fails are dropped.
-    pub fn start(
-        tls: Option<&TlsOptions>,
-        script: impl Fn(&mut dyn Duplex) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(tls: Option<&TlsOptions>, script: impl Fn(&mut dyn Duplex) + Send + Sync + 'static) -> Self {
         let listener = net::listen();
         let port = net::port_of(&listener);
         let acceptor = tls.map(TlsOptions::acceptor);
-        let (connections, stopping) = (
-            Arc::new(AtomicUsize::new(0)),
-            Arc::new(AtomicBool::new(false)),
-        );
+        let (connections, stopping) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let (counter, stop) = (Arc::clone(&connections), Arc::clone(&stopping));
         let script = Arc::new(script);
         let accepting = thread::spawn(move || {
@@ -53,13 +47,7 @@ impl RawReceiver {
                 thread::spawn(move || serve(stream, acceptor.as_ref(), script.as_ref()));
             }
         });
-        Self {
-            port,
-            tls: tls.is_some(),
-            connections,
-            stopping,
-            accepting: Some(accepting),
-        }
+        Self { port, tls: tls.is_some(), connections, stopping, accepting: Some(accepting) }
     }
 
     /// The port.
@@ -91,12 +79,8 @@ impl Drop for RawReceiver {
 }
 
 fn serve(mut stream: TcpStream, acceptor: Option<&SslAcceptor>, script: &dyn Fn(&mut dyn Duplex)) {
-    stream
-        .set_read_timeout(Some(IO_TIMEOUT))
-        .expect("a time-out can be set");
-    stream
-        .set_write_timeout(Some(IO_TIMEOUT))
-        .expect("a time-out can be set");
+    stream.set_read_timeout(Some(IO_TIMEOUT)).expect("a time-out can be set");
+    stream.set_write_timeout(Some(IO_TIMEOUT)).expect("a time-out can be set");
     match acceptor {
         None => script(&mut stream),
         Some(acceptor) => {
@@ -126,8 +110,6 @@ fn is_complete(bytes: &[u8]) -> bool {
         return false;
     };
     let head = String::from_utf8_lossy(&bytes[..head_length]).to_ascii_lowercase();
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
     bytes.len() >= head_length + 4 + length.unwrap_or(0_usize)
 }

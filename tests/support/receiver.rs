@@ -30,10 +30,7 @@ pub struct ReceiverOptions {
 impl ReceiverOptions {
     /// Plain HTTP.
     pub fn plain() -> Self {
-        Self {
-            tls: None,
-            counting_only: false,
-        }
+        Self { tls: None, counting_only: false }
     }
 
     /// HTTPS, TLS 1.2 or 1.3, without client certificates.
@@ -48,10 +45,7 @@ impl ReceiverOptions {
 
     /// HTTPS as described.
     pub fn tls(options: TlsOptions) -> Self {
-        Self {
-            tls: Some(options),
-            counting_only: false,
-        }
+        Self { tls: Some(options), counting_only: false }
     }
 
     /// Counts requests and forgets them; for benchmarks.
@@ -92,11 +86,7 @@ impl Receiver {
             open: AtomicUsize::new(0),
         });
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        let runtime = builder
-            .worker_threads(1)
-            .thread_name("receiver")
-            .enable_all()
-            .build();
+        let runtime = builder.worker_threads(1).thread_name("receiver").enable_all().build();
         let listener = net::listen();
         let receiver = Self {
             shared,
@@ -115,11 +105,7 @@ impl Receiver {
 
     /// The URL of a path, which begins with `/`.
     pub fn url(&self, path: &str) -> String {
-        let scheme = if self.shared.acceptor.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.shared.acceptor.is_some() { "https" } else { "http" };
         format!("{scheme}://localhost:{}{path}", self.port)
     }
 
@@ -139,10 +125,7 @@ impl Receiver {
     #[track_caller]
     pub fn wait_for(&self, n: usize, within: Duration) -> Vec<Request> {
         let record = lock(&self.shared.record);
-        let waited = self
-            .shared
-            .recorded
-            .wait_timeout_while(record, within, |record| record.count < n);
+        let waited = self.shared.recorded.wait_timeout_while(record, within, |record| record.count < n);
         let (record, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if record.count >= n {
             return record.requests.clone();
@@ -200,15 +183,8 @@ impl Receiver {
         let record = lock(&self.shared.record);
         let few = |record: &mut Record| record.handshake_errors.len() < n;
         let waited = self.shared.recorded.wait_timeout_while(record, within, few);
-        let errors = waited
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
-            .handshake_errors
-            .clone();
-        assert!(
-            errors.len() >= n,
-            "{n} failed handshakes wanted within {within:?}, seen: {errors:?}"
-        );
+        let errors = waited.unwrap_or_else(PoisonError::into_inner).0.handshake_errors.clone();
+        assert!(errors.len() >= n, "{n} failed handshakes wanted within {within:?}, seen: {errors:?}");
         errors
     }
 
@@ -220,11 +196,7 @@ impl Receiver {
         };
         listening.accepting.abort();
         let ended = listening.ended.recv_timeout(STOP_TIMEOUT);
-        assert_eq!(
-            ended,
-            Err(mpsc::RecvTimeoutError::Disconnected),
-            "the receiver's tasks end"
-        );
+        assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected), "the receiver's tasks end");
     }
 
     /// Listens again, on the same port.
@@ -234,25 +206,16 @@ impl Receiver {
     }
 
     fn serve(&self, listener: TcpListener) {
-        let runtime = self
-            .runtime
-            .as_ref()
-            .expect("it is there until the receiver is dropped");
+        let runtime = self.runtime.as_ref().expect("it is there until the receiver is dropped");
         let (alive, ended) = mpsc::channel();
         let shared = Arc::clone(&self.shared);
-        let accepting = runtime
-            .spawn(accept(listener, shared, alive))
-            .abort_handle();
+        let accepting = runtime.spawn(accept(listener, shared, alive)).abort_handle();
         *lock(&self.listening) = Some(Listening { accepting, ended });
     }
 
     fn too_few(&self, n: usize, within: Duration) -> String {
         let record = lock(&self.shared.record);
-        let seen: Vec<_> = record
-            .requests
-            .iter()
-            .map(|r| (&r.method, &r.path, &r.body))
-            .collect();
+        let seen: Vec<_> = record.requests.iter().map(|r| (&r.method, &r.path, &r.body)).collect();
         let (count, errors) = (record.count, &record.handshake_errors);
         format!(
             "{n} requests wanted within {within:?}, {count} came: {seen:?}; failed handshakes: {errors:?}"

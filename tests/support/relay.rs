@@ -36,9 +36,7 @@ pub struct Output {
 impl Outboxd {
     /// A handle on this binary; nothing runs yet.
     pub fn new(binary: &Path) -> Self {
-        Self {
-            binary: binary.to_owned(),
-        }
+        Self { binary: binary.to_owned() }
     }
 
     /// Runs the binary to its end. Panics when that takes longer than a minute.
@@ -99,13 +97,8 @@ impl State {
 impl RelayProcess {
     fn start(mut command: Command) -> Self {
         let shown = format!("{command:?}");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         let pid = child.id();
         let watched = Arc::new(Watched::default());
         collect(child.stdout.take().expect("stdout is a pipe"), &watched);
@@ -143,26 +136,12 @@ impl RelayProcess {
     /// As [`RelayProcess::wait_for_line`], among the lines printed after a [`RelayProcess::mark`].
     #[track_caller]
     pub fn wait_for_line_from(&self, mark: usize, text: &str, within: Duration) -> String {
-        let find = |state: &State| {
-            state
-                .lines
-                .iter()
-                .skip(mark)
-                .find(|line| line.contains(text))
-                .cloned()
-        };
-        let found = self.watched.wait(
-            within,
-            |state| find(state).is_some() || state.is_over(),
-            find,
-        );
+        let find = |state: &State| state.lines.iter().skip(mark).find(|line| line.contains(text)).cloned();
+        let found = self.watched.wait(within, |state| find(state).is_some() || state.is_over(), find);
         found.unwrap_or_else(|| {
             let state = lock(&self.watched.state);
             let lines = state.lines.join("\n");
-            panic!(
-                "no line with {text:?} within {within:?}; exit {:?}; lines:\n{lines}",
-                state.exit
-            )
+            panic!("no line with {text:?} within {within:?}; exit {:?}; lines:\n{lines}", state.exit)
         })
     }
 
@@ -170,11 +149,7 @@ impl RelayProcess {
     pub fn signal(&self, name: &str) {
         // Not to a process that is gone: its number may belong to another one by now.
         let alive = lock(&self.watched.state).exit.is_none();
-        assert!(
-            alive && process::kill(self.pid, name),
-            "process {} takes no SIG{name}",
-            self.pid
-        );
+        assert!(alive && process::kill(self.pid, name), "process {} takes no SIG{name}", self.pid);
     }
 
     /// Whether it still runs.
@@ -186,14 +161,9 @@ impl RelayProcess {
     /// it); [`RelayProcess::lines`] is complete then. Panics with the lines when it does not end.
     #[track_caller]
     pub fn wait(&self, within: Duration) -> i32 {
-        let exit = self
-            .watched
-            .wait(within, State::is_over, |state| state.exit);
+        let exit = self.watched.wait(within, State::is_over, |state| state.exit);
         let Some(status) = exit else {
-            panic!(
-                "still running after {within:?}; lines:\n{}",
-                self.lines().join("\n")
-            );
+            panic!("still running after {within:?}; lines:\n{}", self.lines().join("\n"));
         };
         code_of(status)
     }
@@ -203,8 +173,7 @@ impl Drop for RelayProcess {
     fn drop(&mut self) {
         if self.is_running() {
             process::kill(self.pid, "KILL");
-            self.watched
-                .wait(KILL_GRACE, |state| state.exit.is_some(), |_| ());
+            self.watched.wait(KILL_GRACE, |state| state.exit.is_some(), |_| ());
         }
     }
 }
@@ -216,15 +185,8 @@ impl Watched {
     }
 
     /// Waits until something is so, or for the time given, and looks.
-    fn wait<T>(
-        &self,
-        within: Duration,
-        done: impl Fn(&State) -> bool,
-        look: impl Fn(&State) -> T,
-    ) -> T {
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.state), within, |state| !done(state));
+    fn wait<T>(&self, within: Duration, done: impl Fn(&State) -> bool, look: impl Fn(&State) -> T) -> T {
+        let waited = self.changed.wait_timeout_while(lock(&self.state), within, |state| !done(state));
         look(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
@@ -242,8 +204,5 @@ fn collect(stream: impl Read + Send + 'static, watched: &Arc<Watched>) {
 }
 
 fn code_of(status: ExitStatus) -> i32 {
-    status
-        .code()
-        .or_else(|| Some(128 + status.signal()?))
-        .expect("an ended process has a code or a signal")
+    status.code().or_else(|| Some(128 + status.signal()?)).expect("an ended process has a code or a signal")
 }

@@ -56,26 +56,17 @@ impl Reply {
 
     /// Never answers; the connection stays open until the client gives up.
     pub fn hang() -> Self {
-        Self {
-            ending: Ending::Hang,
-            ..Self::default()
-        }
+        Self { ending: Ending::Hang, ..Self::default() }
     }
 
     /// Closes the connection instead of answering.
     pub fn close() -> Self {
-        Self {
-            ending: Ending::Close,
-            ..Self::default()
-        }
+        Self { ending: Ending::Close, ..Self::default() }
     }
 
     /// A 200 that promises a body and never sends it.
     pub fn stall_body() -> Self {
-        Self {
-            ending: Ending::StallBody,
-            ..Self::default()
-        }
+        Self { ending: Ending::StallBody, ..Self::default() }
     }
 
     /// Gives the answer a body.

@@ -60,14 +60,8 @@ struct Peer {
 }
 
 /// Accepts until it is aborted; its connections end with it.
-pub(super) async fn accept(
-    listener: StdListener,
-    shared: Arc<Shared>,
-    alive: mpsc::Sender<Infallible>,
-) {
-    listener
-        .set_nonblocking(true)
-        .expect("a listener can be made non-blocking");
+pub(super) async fn accept(listener: StdListener, shared: Arc<Shared>, alive: mpsc::Sender<Infallible>) {
+    listener.set_nonblocking(true).expect("a listener can be made non-blocking");
     let listener = TcpListener::from_std(listener).expect("the runtime takes a listener");
     let mut connections = JoinSet::new();
     loop {
@@ -89,19 +83,13 @@ pub(super) async fn accept(
 async fn handle(stream: TcpStream, shared: Arc<Shared>) {
     drop(stream.set_nodelay(true));
     let Some(acceptor) = &shared.acceptor else {
-        let peer = Peer {
-            connection: shared.next_connection(),
-            common_name: None,
-            tls_version: None,
-        };
+        let peer = Peer { connection: shared.next_connection(), common_name: None, tls_version: None };
         return serve_http(stream, peer, shared).await;
     };
     let ssl = Ssl::new(acceptor.context()).expect("a TLS session can be made");
     let mut stream = SslStream::new(ssl, stream).expect("a TLS stream can be made");
     if let Err(error) = Pin::new(&mut stream).accept().await {
-        lock(&shared.record)
-            .handshake_errors
-            .push(error.to_string());
+        lock(&shared.record).handshake_errors.push(error.to_string());
         shared.recorded.notify_all();
         return;
     }
@@ -117,11 +105,7 @@ async fn serve_http(io: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, shared:
     let _open = OpenConnection::new(&shared);
     let service = service_fn(|request| answer(request, peer.clone(), Arc::clone(&shared)));
     // An error here is the client's leaving or a `Reply::close`; both are part of a test.
-    drop(
-        http1::Builder::new()
-            .serve_connection(TokioIo::new(io), service)
-            .await,
-    );
+    drop(http1::Builder::new().serve_connection(TokioIo::new(io), service).await);
 }
 
 /// Records a request and does what the handler says. An error makes hyper close the connection.
@@ -133,10 +117,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)));
+    let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     let request = Request {
         method: head.method.to_string(),
         path: head.uri.to_string(),
@@ -150,10 +131,7 @@ async fn answer(
     };
     let nth = shared.record(&request);
     let reply = lock(&shared.handler)(&request, nth);
-    reply
-        .resolve()
-        .await
-        .ok_or_else(|| io::Error::other("told to close"))
+    reply.resolve().await.ok_or_else(|| io::Error::other("told to close"))
 }
 
 impl Shared {

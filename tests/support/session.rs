@@ -30,27 +30,19 @@ pub struct Notice {
 impl Session {
     /// Connects without TLS.
     pub(super) async fn open(url: &str) -> Result<Self, PsqlError> {
-        let (client, mut connection) = tokio_postgres::connect(url, NoTls)
-            .await
-            .map_err(|error| from_driver(&error))?;
+        let (client, mut connection) =
+            tokio_postgres::connect(url, NoTls).await.map_err(|error| from_driver(&error))?;
         let (sender, notices) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             // Ends with the connection, and drops the sender: whoever waits for a notice learns it.
             while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
                 if let AsyncMessage::Notification(n) = message {
-                    let notice = Notice {
-                        channel: n.channel().to_owned(),
-                        payload: n.payload().to_owned(),
-                    };
+                    let notice = Notice { channel: n.channel().to_owned(), payload: n.payload().to_owned() };
                     drop(sender.send(notice));
                 }
             }
         });
-        let mut session = Self {
-            client: Arc::new(client),
-            notices: Arc::new(Mutex::new(notices)),
-            pid: 0,
-        };
+        let mut session = Self { client: Arc::new(client), notices: Arc::new(Mutex::new(notices)), pid: 0 };
         let pid = session.try_query_text("select pg_backend_pid()").await?;
         session.pid = pid.parse().expect("a process id is a number");
         Ok(session)
@@ -85,11 +77,7 @@ impl Session {
     /// # Errors
     /// What the server reported.
     pub async fn try_query_text(&self, sql: &str) -> Result<String, PsqlError> {
-        let messages = self
-            .client
-            .simple_query(sql)
-            .await
-            .map_err(|error| from_driver(&error))?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| from_driver(&error))?;
         let rows = messages.iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row_text(row)),
             _ => None,
@@ -101,8 +89,7 @@ impl Session {
     pub async fn notice(&self, within: Duration) -> Notice {
         let mut notices = self.notices.lock().await;
         let next = tokio::time::timeout(within, notices.recv()).await;
-        next.unwrap_or_else(|_| panic!("no notification within {within:?}"))
-            .expect("the session is open")
+        next.unwrap_or_else(|_| panic!("no notification within {within:?}")).expect("the session is open")
     }
 
     /// The notifications that are here already. A round trip to the server comes first, so those
@@ -122,11 +109,7 @@ fn row_text(row: &SimpleQueryRow) -> String {
 fn from_driver(error: &tokio_postgres::Error) -> PsqlError {
     let raw = format!("{error:?}");
     let Some(report) = error.as_db_error() else {
-        return PsqlError {
-            message: error.to_string(),
-            raw,
-            ..PsqlError::default()
-        };
+        return PsqlError { message: error.to_string(), raw, ..PsqlError::default() };
     };
     PsqlError {
         sqlstate: report.code().code().to_owned(),

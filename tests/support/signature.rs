@@ -13,18 +13,13 @@ use super::request::Request;
 pub fn verify_signature(secret: &str, request: &Request) -> Result<(), String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let name: HeaderName = name
-            .parse()
-            .map_err(|error| format!("header {name}: {error}"))?;
-        let value: HeaderValue = value
-            .parse()
-            .map_err(|error| format!("header {name}: {error}"))?;
+        let name: HeaderName = name.parse().map_err(|error| format!("header {name}: {error}"))?;
+        let value: HeaderValue = value.parse().map_err(|error| format!("header {name}: {error}"))?;
         headers.append(name, value);
     }
     let webhook = Webhook::new(secret).map_err(|error| error.to_string())?;
     webhook.verify(&request.body, &headers).map_err(|error| {
-        let seen = ["webhook-id", "webhook-timestamp", "webhook-signature"]
-            .map(|name| request.header(name));
+        let seen = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| request.header(name));
         format!("{error}: {seen:?}")
     })
 }

@@ -52,49 +52,27 @@ impl TlsOptions {
     }
 
     pub(super) fn acceptor(&self) -> SslAcceptor {
-        let mut builder =
-            SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).expect("OpenSSL has TLS");
-        let chain =
-            X509::stack_from_pem(self.pair.cert_pem.as_bytes()).expect("the certificate is PEM");
+        let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).expect("OpenSSL has TLS");
+        let chain = X509::stack_from_pem(self.pair.cert_pem.as_bytes()).expect("the certificate is PEM");
         let key = PKey::private_key_from_pem(self.pair.key_pem.as_bytes()).expect("the key is PEM");
         let (leaf, others) = chain.split_first().expect("one certificate at least");
-        builder
-            .set_certificate(leaf)
-            .expect("the certificate is usable");
+        builder.set_certificate(leaf).expect("the certificate is usable");
         for other in others {
-            builder
-                .add_extra_chain_cert(other.clone())
-                .expect("the chain is usable");
+            builder.add_extra_chain_cert(other.clone()).expect("the chain is usable");
         }
-        builder
-            .set_private_key(&key)
-            .expect("the key fits the certificate");
-        builder
-            .set_min_proto_version(Some(self.min))
-            .expect("the version is known");
-        builder
-            .set_max_proto_version(Some(self.max))
-            .expect("the version is known");
+        builder.set_private_key(&key).expect("the key fits the certificate");
+        builder.set_min_proto_version(Some(self.min)).expect("the version is known");
+        builder.set_max_proto_version(Some(self.max)).expect("the version is known");
         // Without it OpenSSL refuses to resume a session that had a client certificate.
-        builder
-            .set_session_id_context(b"receiver")
-            .expect("a short context");
+        builder.set_session_id_context(b"receiver").expect("a short context");
         if let Some(pem) = &self.client_ca_pem {
             let ca = X509::from_pem(pem.as_bytes()).expect("the client authority is PEM");
-            builder
-                .add_client_ca(&ca)
-                .expect("the client authority has a name");
+            builder.add_client_ca(&ca).expect("the client authority has a name");
             let mut store = X509StoreBuilder::new().expect("a store can be made");
             store.add_cert(ca).expect("the client authority is usable");
-            builder
-                .set_verify_cert_store(store.build())
-                .expect("the store is usable");
+            builder.set_verify_cert_store(store.build()).expect("the store is usable");
             let required = SslVerifyMode::FAIL_IF_NO_PEER_CERT;
-            let extra = if self.client_required {
-                required
-            } else {
-                SslVerifyMode::empty()
-            };
+            let extra = if self.client_required { required } else { SslVerifyMode::empty() };
             builder.set_verify(SslVerifyMode::PEER | extra);
         }
         builder.build()
@@ -104,9 +82,6 @@ impl TlsOptions {
 /// The common name of the certificate the client presented.
 pub fn peer_common_name(ssl: &SslRef) -> Option<String> {
     let certificate = ssl.peer_certificate()?;
-    let entry = certificate
-        .subject_name()
-        .entries_by_nid(Nid::COMMONNAME)
-        .next()?;
+    let entry = certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next()?;
     Some(entry.data().to_string().ok()?.clone())
 }
