@@ -29,6 +29,9 @@ pub enum BackoffError {
 }
 
 impl Backoff {
+    /// What a subscription has when it says nothing: 5 s up to 6 h, as in `outbox.subscription`.
+    pub const DEFAULT: Self = Self { base: Duration::from_secs(5), cap: Duration::from_hours(6) };
+
     /// A backoff from `base` up to `cap`.
     ///
     /// # Errors
@@ -66,7 +69,9 @@ mod tests {
     #[test]
     fn ceilings_double_up_to_the_cap_and_never_overflow() {
         let backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(21_600)).expect("valid");
-        for (failures, seconds) in [(0, 5), (1, 5), (2, 10), (3, 20), (13, 20_480), (14, 21_600), (60, 21_600), (u32::MAX, 21_600)] {
+        for (failures, seconds) in
+            [(0, 5), (1, 5), (2, 10), (3, 20), (13, 20_480), (14, 21_600), (60, 21_600), (u32::MAX, 21_600)]
+        {
             assert_eq!(backoff.ceiling(failures), Duration::from_secs(seconds), "after {failures} failures");
         }
     }

@@ -1,0 +1,181 @@
+//! What went wrong, as a class (did the subscriber see the request?), a word for grouping and a sentence to act on.
+
+use std::error::Error as StdError;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::endpoint::Destination;
+use crate::identity::Identity;
+use crate::model::Class;
+
+/// A POST that brought no status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether the subscriber may have seen the request.
+    pub class: Class,
+    /// For `outbox.attempt.error_class`.
+    pub word: &'static str,
+    /// For `outbox.attempt.error`.
+    pub sentence: String,
+}
+
+impl Failure {
+    /// An attempt that could not be made for a reason of our own.
+    #[must_use]
+    pub fn not_sent(word: &'static str, sentence: String) -> Self {
+        Self { class: Class::NotSent, word, sentence }
+    }
+
+    pub(super) fn name(host: &str, why: &str) -> Self {
+        Self::not_sent("dns", format!("the name {host} cannot be resolved: {why}"))
+    }
+
+    pub(super) fn tcp(address: SocketAddr, error: &std::io::Error) -> Self {
+        Self::not_sent("connect", format!("no connection to {address}: {error}"))
+    }
+
+    pub(super) fn tcp_timeout(address: SocketAddr, limit: Duration) -> Self {
+        Self::not_sent("connect_timeout", format!("no connection to {address} within {limit:?}"))
+    }
+
+    pub(super) fn deadline(limit: Duration, class: Class, when: &str) -> Self {
+        Self { class, word: "timeout", sentence: format!("the deadline of {limit:?} passed {when}") }
+    }
+
+    /// A TLS handshake that failed. Nothing of the request was written.
+    pub(super) fn handshake(error: &native_tls::Error, host: &str, identity: &Identity) -> Self {
+        let text = chain(error);
+        if let Some(failure) = client_certificate(&text, identity) {
+            return failure;
+        }
+        let (word, advice) = server_certificate(&text, host, identity);
+        Self::not_sent(word, format!("{advice} ({text})"))
+    }
+
+    /// A request that failed on an open connection. `fresh`: nothing was ever answered on it.
+    pub(super) fn from_hyper(error: &hyper::Error, destination: &Destination, fresh: bool) -> Self {
+        let text = chain(error);
+        // Under TLS 1.3 the client's part of the handshake ends before the server has judged its certificate: the
+        // refusal comes as an alert in place of an answer, and the server has not read the request.
+        if let Some(failure) =
+            destination.tls.as_ref().and_then(|identity| client_certificate(&text, identity))
+        {
+            return failure;
+        }
+        if error.is_canceled() {
+            return Self::not_sent(
+                "connection_closed",
+                format!("the connection was closed before the request was written ({text})"),
+            );
+        }
+        if error.is_parse() || error.is_parse_status() {
+            return Self {
+                class: Class::Unknown,
+                word: "malformed_response",
+                sentence: format!("the subscriber's answer is not HTTP/1.1 ({text})"),
+            };
+        }
+        let hint = match &destination.tls {
+            Some(identity) if fresh => format!(
+                "; a server that refuses the client certificate may do so, and ours is {}",
+                identity.describe()
+            ),
+            _ => String::new(),
+        };
+        Self {
+            class: Class::Unknown,
+            word: "connection_lost",
+            sentence: format!("the subscriber closed the connection without an answer{hint} ({text})"),
+        }
+    }
+}
+
+/// An alert about our certificate, which the peer sends in the handshake (TLS 1.2) or after it (TLS 1.3).
+fn client_certificate(text: &str, identity: &Identity) -> Option<Failure> {
+    let alert = text.split_once("alert ").map(|(_, alert)| alert)?;
+    let what = [
+        ("certificate required", "it wants a client certificate"),
+        ("handshake failure", "it wants a client certificate or finds nothing in common with us"),
+        ("bad certificate", "it takes our certificate for broken"),
+        (
+            "unsupported certificate",
+            "our certificate is not made for clients (extended key usage clientAuth)",
+        ),
+        ("certificate revoked", "our certificate is revoked"),
+        ("certificate expired", "our certificate has expired"),
+        ("certificate unknown", "it does not accept our certificate"),
+        ("unknown ca", "it does not know the CA of our certificate"),
+        ("decrypt error", "it could not verify our certificate's signature"),
+        ("access denied", "our certificate is not allowed in"),
+    ]
+    .into_iter()
+    .find(|(name, _)| alert.starts_with(name))?
+    .1;
+    Some(Failure::not_sent(
+        "tls_client_certificate",
+        format!(
+            "the subscriber refused our client certificate, {}: {what} (alert {alert})",
+            identity.describe()
+        ),
+    ))
+}
+
+/// What OpenSSL says of the server's certificate, put as something to do.
+fn server_certificate(text: &str, host: &str, identity: &Identity) -> (&'static str, String) {
+    let has = |part: &str| text.contains(part);
+    if has("certificate has expired") {
+        ("tls_expired", "the subscriber's certificate has expired: its owner must renew it".into())
+    } else if has("not yet valid") {
+        (
+            "tls_not_yet_valid",
+            format!(
+                "the certificate of {host} is not valid yet: it is issued for later, or a clock is wrong"
+            ),
+        )
+    } else if has("hostname mismatch") || has("IP address mismatch") {
+        (
+            "tls_wrong_name",
+            format!(
+                "the subscriber's certificate is not for {host}: fix the URL, or the certificate's subjectAltName"
+            ),
+        )
+    } else if has("unable to get local issuer")
+        || has("self-signed")
+        || has("self signed")
+        || has("unable to verify")
+    {
+        let trusted = match &identity.roots {
+            Some(path) => path.display().to_string(),
+            None => {
+                format!("the system's store; a private CA goes into ca.crt of identity {:?}", identity.name)
+            }
+        };
+        (
+            "tls_unknown_ca",
+            format!("the CA of the certificate of {host} is not among those trusted in {trusted}"),
+        )
+    } else if has("unsupported protocol") || has("protocol version") {
+        ("tls_version", format!("{host} does not speak TLS 1.2 or later"))
+    } else if has("wrong version number") || has("http request") {
+        ("tls_not_spoken", format!("{host} does not speak TLS on this port"))
+    } else if has("certificate verify failed") {
+        ("tls_certificate", format!("the certificate of {host} is not acceptable"))
+    } else {
+        ("tls_handshake", format!("the TLS handshake with {host} failed"))
+    }
+}
+
+/// An error with its causes, none twice, in one line.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let part = cause.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        source = cause.source();
+    }
+    text
+}

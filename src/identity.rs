@@ -1,0 +1,187 @@
+//! TLS identities by name: which client certificate to show and which CA to trust. Read from PEM files at start; private
+//! keys are never in the database.
+//!
+//! One folder per name, with the file names that Kubernetes and cert-manager use: `tls.crt` (certificate and chain),
+//! `tls.key` (PKCS#8), `ca.crt` (trusted instead of the system's CAs). `ca.crt` alone makes an identity that shows no
+//! certificate; `tls.crt` and `tls.key` alone trust the system's CAs. Subscriptions that name none use `default`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use native_tls::Protocol;
+
+use crate::pem::{self, PemError};
+
+/// The name used by subscriptions that name none.
+pub const DEFAULT: &str = "default";
+
+/// Certificates under one name, ready to connect with.
+pub struct Identity {
+    /// Name of its folder.
+    pub name: String,
+    /// Opens TLS connections. Built once: reading the CA bundle takes tens of milliseconds.
+    pub connector: tokio_native_tls::TlsConnector,
+    /// The private CA's file; `None` trusts the system's.
+    pub roots: Option<PathBuf>,
+    /// The client certificate's file; `None` shows none.
+    pub certificate: Option<PathBuf>,
+}
+
+impl Identity {
+    /// For messages: `identity "acme" (/etc/…/tls.crt)`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.certificate {
+            Some(path) => format!("identity {:?} ({})", self.name, path.display()),
+            None => format!("identity {:?}, which has none (no tls.crt and tls.key)", self.name),
+        }
+    }
+}
+
+/// All identities of a relay, by name.
+pub struct Identities(BTreeMap<String, Arc<Identity>>);
+
+/// An identity that cannot be used; found at start, never first by a delivery.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// The folder of identities cannot be listed.
+    #[error("the identities folder {path} cannot be read: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A name that a subscription could not name.
+    #[error(
+        "the identity folder {0} has a name that no subscription can use: take letters, digits, '.', '_' and '-'"
+    )]
+    Name(PathBuf),
+    /// A folder without certificates.
+    #[error("the identity folder {0} has neither tls.crt and tls.key nor ca.crt")]
+    Empty(PathBuf),
+    /// Half a client certificate.
+    #[error("the identity folder {folder} has {present} but not {missing}")]
+    Half {
+        /// The folder.
+        folder: PathBuf,
+        /// The file that is there.
+        present: &'static str,
+        /// The file that is not.
+        missing: &'static str,
+    },
+    /// A file that is not what it should be.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// OpenSSL refuses the combination.
+    #[error("identity {name:?} cannot be used: {source}")]
+    Unusable {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: native_tls::Error,
+    },
+}
+
+impl Identities {
+    /// Reads every identity of `folder`; without a folder there is only `default`, which trusts the system's CAs and
+    /// shows no certificate.
+    ///
+    /// # Errors
+    /// Every problem of every identity at once.
+    pub fn read(folder: Option<&Path>) -> Result<Self, Vec<IdentityError>> {
+        let mut found = BTreeMap::new();
+        let mut problems = Vec::new();
+        for path in folder.map_or_else(|| Ok(Vec::new()), subfolders).map_err(|e| vec![e])? {
+            match read_identity(&path) {
+                Ok(identity) => {
+                    found.insert(identity.name.clone(), Arc::new(identity));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !found.contains_key(DEFAULT) && problems.is_empty() {
+            match build(DEFAULT, None, None) {
+                Ok(identity) => {
+                    found.insert(DEFAULT.to_owned(), Arc::new(identity));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self(found)) } else { Err(problems) }
+    }
+
+    /// The identity of that name, or `default`.
+    #[must_use]
+    pub fn get(&self, name: Option<&str>) -> Option<Arc<Identity>> {
+        self.0.get(name.unwrap_or(DEFAULT)).cloned()
+    }
+
+    /// For messages: `; it knows acme, default`.
+    #[must_use]
+    pub fn names(&self) -> String {
+        format!("; it knows {}", self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The folders in `folder`. Names that begin with a dot are how Kubernetes swaps a mounted secret: not identities.
+fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, IdentityError> {
+    let unreadable = |source| IdentityError::Folder { path: folder.to_owned(), source };
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.is_dir() && !hidden {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+fn read_identity(folder: &Path) -> Result<Identity, IdentityError> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) || name.starts_with('-') {
+        return Err(IdentityError::Name(folder.to_owned()));
+    }
+    let [certificate, key, roots] = ["tls.crt", "tls.key", "ca.crt"].map(|file| folder.join(file));
+    let half = |present, missing| IdentityError::Half { folder: folder.to_owned(), present, missing };
+    let client = match (certificate.exists(), key.exists()) {
+        (true, true) => Some((certificate, key)),
+        (true, false) => return Err(half("tls.crt", "tls.key")),
+        (false, true) => return Err(half("tls.key", "tls.crt")),
+        (false, false) if !roots.exists() => return Err(IdentityError::Empty(folder.to_owned())),
+        (false, false) => None,
+    };
+    build(name, client, roots.exists().then_some(roots))
+}
+
+fn build(
+    name: &str,
+    client: Option<(PathBuf, PathBuf)>,
+    roots: Option<PathBuf>,
+) -> Result<Identity, IdentityError> {
+    let mut builder = native_tls::TlsConnector::builder();
+    builder.min_protocol_version(Some(Protocol::Tlsv12));
+    if let Some((certificate, key)) = &client {
+        // Checks that the two belong together.
+        builder.identity(pem::read_identity(certificate, key)?);
+    }
+    if let Some(path) = &roots {
+        // Instead of the system's, not beside them: a public CA must not vouch for a private subscriber.
+        builder.disable_built_in_roots(true);
+        for root in pem::read_roots(path)? {
+            builder.add_root_certificate(root);
+        }
+    }
+    let connector =
+        builder.build().map_err(|source| IdentityError::Unusable { name: name.to_owned(), source })?;
+    Ok(Identity {
+        name: name.to_owned(),
+        connector: connector.into(),
+        roots,
+        certificate: client.map(|(certificate, _)| certificate),
+    })
+}

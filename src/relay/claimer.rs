@@ -1,0 +1,273 @@
+//! The loop: wait, claim, start posts. It never waits for a post or for an outcome to be recorded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
+use tracing::{debug, error, info, warn};
+
+use super::endpoints::{Endpoints, Known};
+use super::link::Link;
+use super::outcomes::Outcomes;
+use super::scheduler::Scheduler;
+use super::verdict::verdict;
+use super::{RelayError, Settings};
+use crate::delivery::{Failure, Pool, post};
+use crate::model::{Attempt, Claim, Class, Report, Verdict};
+use crate::shutdown::Stop;
+
+pub(super) struct Claimer {
+    link: Link,
+    settings: Arc<Settings>,
+    pool: Arc<Pool>,
+    outcomes: Outcomes,
+    scheduler: Scheduler,
+    endpoints: Endpoints,
+    posts: JoinSet<()>,
+    /// Posts under way, so that one that is aborted or panics still gets an outcome.
+    underway: HashMap<Id, Claim>,
+    next_claim: Instant,
+}
+
+impl Claimer {
+    pub(super) fn new(link: Link, settings: Arc<Settings>, pool: Arc<Pool>, outcomes: Outcomes) -> Self {
+        Self {
+            link,
+            scheduler: Scheduler::new(settings.in_flight_max),
+            settings,
+            pool,
+            outcomes,
+            endpoints: Endpoints::default(),
+            posts: JoinSet::new(),
+            underway: HashMap::new(),
+            next_claim: Instant::now(),
+        }
+    }
+
+    /// Until `stop`, or with `once` until a claim finds nothing while nothing is under way.
+    pub(super) async fn run(mut self, mut stop: Stop) -> Result<(), RelayError> {
+        let mut result = Ok(());
+        while !stop.asked() {
+            self.reap();
+            if self.may_claim() {
+                let idle = self.posts.is_empty() && self.outcomes.pending() == 0;
+                match self.claim().await {
+                    Ok(0) if self.settings.once && idle => break,
+                    Ok(_) => {}
+                    Err(problem) if self.settings.once => {
+                        result = Err(problem);
+                        break;
+                    }
+                    Err(_) => {
+                        self.next_claim = self.link.next_try().max(Instant::now() + self.settings.poll);
+                    }
+                }
+            }
+            self.wait(&mut stop).await;
+        }
+        self.drain().await;
+        result
+    }
+
+    fn may_claim(&self) -> bool {
+        self.scheduler.free() > 0 && !self.outcomes.is_stuck() && Instant::now() >= self.next_claim
+    }
+
+    /// One claim, and the start of what it gave. A claim that gave something is followed by another at once: it stops at
+    /// nothing, or where a subscription has all it may have.
+    async fn claim(&mut self) -> Result<usize, RelayError> {
+        let wanted = self.scheduler.wanted();
+        let store = match self.link.open().await {
+            Ok(store) => store,
+            Err(problem) => {
+                self.link.cannot_open(&problem);
+                return Err(problem.into());
+            }
+        };
+        let claimed = store.claim(&self.settings.name, &wanted).await;
+        let claims = match claimed {
+            Ok(claims) => claims,
+            Err(problem) => {
+                self.link.failed(&problem);
+                return Err(problem.into());
+            }
+        };
+        self.scheduler.claimed(&wanted, &claims);
+        self.next_claim =
+            Instant::now() + if claims.is_empty() { self.settings.poll } else { Duration::ZERO };
+        let outdated = self.endpoints.outdated(&claims);
+        if !outdated.is_empty() {
+            match store.subscriptions(&outdated).await {
+                Ok(read) => self.endpoints.learn(read, &self.settings.identities),
+                Err(problem) => {
+                    // The leases are ours: start() gives back what it cannot send.
+                    self.link.failed(&problem);
+                }
+            }
+        }
+        let count = claims.len();
+        for claim in claims {
+            self.start(claim);
+        }
+        Ok(count)
+    }
+
+    fn start(&mut self, claim: Claim) {
+        let Some(known) = self.endpoints.get(claim.subscription) else {
+            let failure = Failure::not_sent("settings", "the relay could not read the subscription".into());
+            let attempt = unsent(&claim, failure);
+            self.outcomes.send(Report {
+                claim,
+                attempt: Some(attempt),
+                verdict: Verdict::Retry(Duration::from_secs(1)),
+            });
+            return;
+        };
+        let subscription = claim.subscription;
+        self.scheduler.started(subscription, known.subscription.concurrency);
+        let (pool, outcomes) = (Arc::clone(&self.pool), self.outcomes.clone());
+        let task = self.posts.spawn({
+            let claim = claim.clone();
+            async move { outcomes.send(attempt(claim, &known, &pool).await) }
+        });
+        self.underway.insert(task.id(), claim);
+    }
+
+    /// Until there may be something to do: a post ended, work may be due, outcomes were recorded, or it is over.
+    async fn wait(&mut self, stop: &mut Stop) {
+        let can_claim = self.scheduler.free() > 0 && !self.outcomes.is_stuck();
+        tokio::select! {
+            () = stop.wait() => {}
+            Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
+            () = tokio::time::sleep_until(self.next_claim), if can_claim => {}
+            () = self.outcomes.changed(), if self.settings.once || !can_claim => {
+                if self.settings.once {
+                    self.next_claim = Instant::now();
+                }
+            }
+        }
+    }
+
+    /// Takes note of every post that has ended since.
+    fn reap(&mut self) {
+        while let Some(ended) = self.posts.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(problem) => problem.id(),
+        };
+        let Some(claim) = self.underway.remove(&id) else { return };
+        if self.scheduler.finished(claim.subscription) {
+            self.next_claim = Instant::now().min(self.next_claim).max(self.link.next_try());
+        }
+        if let Err(problem) = ended {
+            self.lost(claim, problem.is_panic());
+        }
+    }
+
+    /// A post that told nothing: it may have been sent.
+    fn lost(&self, claim: Claim, panicked: bool) {
+        if panicked {
+            error!(delivery = claim.delivery, "a post panicked; please report this");
+        }
+        let (word, sentence) = if panicked {
+            ("panic", "the relay failed while sending; see its log")
+        } else {
+            ("stopped", "the relay was stopped before the subscriber answered")
+        };
+        let attempt = Attempt {
+            class: Class::Unknown,
+            status: None,
+            error_class: Some(word),
+            error: Some(sentence.to_owned()),
+            response: None,
+            started: claim.received,
+            duration: claim.received.elapsed(),
+        };
+        let verdict = match self.endpoints.get(claim.subscription) {
+            Some(known) if panicked => verdict(&attempt, &claim, &known.subscription, fastrand::f64()),
+            _ => Verdict::Retry(Duration::ZERO),
+        };
+        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });
+    }
+
+    /// Lets what is under way end, within the grace time; what does not is due again at once.
+    async fn drain(mut self) {
+        let end = Instant::now() + self.settings.grace;
+        if !self.posts.is_empty() {
+            info!(in_flight = self.posts.len(), "finishing what is under way");
+        }
+        while let Ok(Some(ended)) = tokio::time::timeout_at(end, self.posts.join_next_with_id()).await {
+            self.ended(ended);
+        }
+        if !self.posts.is_empty() {
+            warn!(in_flight = self.posts.len(), "the grace time is over: giving up on what is under way");
+            self.posts.abort_all();
+            while let Some(ended) = self.posts.join_next_with_id().await {
+                self.ended(ended);
+            }
+        }
+    }
+}
+
+/// One delivery: sent, judged, told.
+async fn attempt(claim: Claim, known: &Known, pool: &Pool) -> Report {
+    let Some(message) = claim.message.clone() else {
+        return Report { claim, attempt: None, verdict: Verdict::Cancelled };
+    };
+    let attempt = match &known.endpoint {
+        Ok(endpoint) => post(endpoint, pool, &claim, &message).await,
+        Err(problem) => unsent(&claim, Failure::not_sent("subscription", problem.to_string())),
+    };
+    let verdict = verdict(&attempt, &claim, &known.subscription, fastrand::f64());
+    tell(&claim, &message.event_type, &attempt, verdict);
+    Report { claim, attempt: Some(attempt), verdict }
+}
+
+fn unsent(claim: &Claim, failure: Failure) -> Attempt {
+    Attempt {
+        class: failure.class,
+        status: None,
+        error_class: Some(failure.word),
+        error: Some(failure.sentence),
+        response: None,
+        started: claim.received,
+        duration: claim.received.elapsed(),
+    }
+}
+
+/// One line per failed attempt; successes are in the ledger. Never the payload.
+fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
+    let (delivery, number, subscription) = (claim.delivery, claim.attempt, claim.subscription);
+    let error = attempt.error.as_deref().unwrap_or_default();
+    match verdict {
+        Verdict::Delivered | Verdict::Cancelled => {
+            debug!(delivery, attempt = number, subscription, event_type, "delivered");
+        }
+        Verdict::Retry(pause) => {
+            warn!(
+                delivery,
+                attempt = number,
+                subscription,
+                event_type,
+                ?pause,
+                "failed, will retry: {error}"
+            );
+        }
+        Verdict::Dead => {
+            error!(
+                delivery,
+                attempt = number,
+                subscription,
+                event_type,
+                "dead after the last attempt: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The relay: claims due deliveries, has them sent, has their outcomes recorded. It decides; `store` and `delivery` do.
+//!
+//! Three tasks, each with a database session of its own, so that none waits for another's statement:
+//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants any more).
+//! `scheduler` and `verdict` are the decisions alone, without I/O.
+
+mod claimer;
+mod endpoints;
+mod housekeeper;
+mod link;
+mod outcomes;
+mod scheduler;
+mod settler;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tracing::{error, info};
+
+use crate::conninfo::Conninfo;
+use crate::delivery::Pool;
+use crate::identity::Identities;
+use crate::shutdown::Stop;
+use crate::store::OpenError;
+use claimer::Claimer;
+use housekeeper::Housekeeper;
+use link::Link;
+pub use outcomes::Counts;
+use outcomes::Outcomes;
+use settler::Settler;
+
+/// What a relay is told at its start.
+pub struct Settings {
+    /// Where the database is.
+    pub database: Conninfo,
+    /// Certificates by name.
+    pub identities: Identities,
+    /// Its name in `outbox.relay`, `delivery.leased_by` and `attempt.relay`.
+    pub name: String,
+    /// The machine it runs on, for people.
+    pub host: String,
+    /// Pause between looks for work when there was none.
+    pub poll: Duration,
+    /// POSTs at a time in all.
+    pub in_flight_max: usize,
+    /// How long POSTs under way may go on after a stop was asked for.
+    pub grace: Duration,
+    /// Stop when nothing is due any more.
+    pub once: bool,
+}
+
+/// Why a relay ended otherwise than asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The database could not be used at the start.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A statement failed in a run that was to drain and exit.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// Outcomes are lost: their deliveries come again.
+    #[error(
+        "{0} outcomes could not be recorded before the end; their deliveries will be repeated with the same webhook-id"
+    )]
+    Unrecorded(usize),
+}
+
+/// Runs a relay until `stop`, or with `once` until nothing is due.
+///
+/// # Errors
+/// With `once`, when the database cannot be used. Otherwise it waits for the database for as long as it takes, and only
+/// outcomes that could not be recorded at the end are an error.
+pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
+    let settings = Arc::new(settings);
+    let pool = Arc::new(Pool::default());
+    let link = |job| Link::new(settings.database.clone(), job);
+    let (outcomes, reports) = Outcomes::channel();
+    let settler = tokio::spawn(
+        Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
+    );
+    let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
+    let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone());
+
+    let result = if settings.once {
+        match housekeeper.once().await {
+            Ok(()) => claimer.run(stop).await,
+            Err(problem) => Err(problem),
+        }
+    } else {
+        let keeping = tokio::spawn(housekeeper.run(stop.clone()));
+        let result = claimer.run(stop).await;
+        keeping.abort();
+        result
+    };
+    // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.
+    outcomes.close();
+    if timeout(settings.grace, settler).await.is_err() {
+        error!(pending = outcomes.pending(), "the database did not take the last outcomes in time");
+    }
+    result?;
+    let counts = outcomes.counts();
+    info!(
+        delivered = counts.delivered,
+        retrying = counts.retrying,
+        dead = counts.dead,
+        cancelled = counts.cancelled,
+        "stopped"
+    );
+    match outcomes.pending() {
+        0 => Ok(counts),
+        pending => Err(RelayError::Unrecorded(pending)),
+    }
+}

@@ -1,0 +1,107 @@
+//! The way from the posts to the settler, and what the claimer wants to know about it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::model::{Report, Verdict};
+
+/// What became of deliveries since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Delivered.
+    pub delivered: usize,
+    /// Failed attempts whose delivery will be tried again.
+    pub retrying: usize,
+    /// Given up.
+    pub dead: usize,
+    /// Without anything to send.
+    pub cancelled: usize,
+}
+
+/// Where reports go. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Outcomes(Arc<Shared>);
+
+struct Shared {
+    sender: Mutex<Option<mpsc::UnboundedSender<Report>>>,
+    pending: AtomicUsize,
+    stuck: AtomicBool,
+    counts: Mutex<Counts>,
+    settled: Notify,
+}
+
+impl Outcomes {
+    /// The sending side and the settler's. The channel needs no bound: no more reports exist than deliveries are in
+    /// flight, and nothing new is claimed while they cannot be recorded.
+    pub(super) fn channel() -> (Self, mpsc::UnboundedReceiver<Report>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let shared = Shared {
+            sender: Mutex::new(Some(sender)),
+            pending: AtomicUsize::new(0),
+            stuck: AtomicBool::new(false),
+            counts: Mutex::new(Counts::default()),
+            settled: Notify::new(),
+        };
+        (Self(Arc::new(shared)), receiver)
+    }
+
+    /// Hands a report to the settler.
+    pub(super) fn send(&self, report: Report) {
+        let sender = self.0.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = sender.as_ref() {
+            self.0.pending.fetch_add(1, Ordering::SeqCst);
+            // Fails only when the settler is gone, at the very end; then it stays pending and is told of.
+            let _ = sender.send(report);
+        }
+    }
+
+    /// No more reports: the settler ends when it has recorded those it has.
+    pub(super) fn close(&self) {
+        self.0.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Reports not yet recorded.
+    pub(super) fn pending(&self) -> usize {
+        self.0.pending.load(Ordering::SeqCst)
+    }
+
+    /// Whether recording fails at the moment: then nothing new may be sent.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.0.stuck.load(Ordering::SeqCst)
+    }
+
+    /// Says whether recording fails.
+    pub(super) fn set_stuck(&self, stuck: bool) {
+        if self.0.stuck.swap(stuck, Ordering::SeqCst) != stuck {
+            self.0.settled.notify_one();
+        }
+    }
+
+    /// Counts reports as recorded, or as given up.
+    pub(super) fn settled(&self, reports: &[Report]) {
+        let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for report in reports {
+            match report.verdict {
+                Verdict::Delivered => counts.delivered += 1,
+                Verdict::Dead => counts.dead += 1,
+                Verdict::Cancelled => counts.cancelled += 1,
+                Verdict::Retry(_) => counts.retrying += 1,
+            }
+        }
+        drop(counts);
+        self.0.pending.fetch_sub(reports.len(), Ordering::SeqCst);
+        self.0.settled.notify_one();
+    }
+
+    /// Completes after the next change of [`Self::pending`] or [`Self::is_stuck`]; there is one waiter, the claimer.
+    pub(super) async fn changed(&self) {
+        self.0.settled.notified().await;
+    }
+
+    /// What became of deliveries so far.
+    pub(super) fn counts(&self) -> Counts {
+        *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

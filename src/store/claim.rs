@@ -1,0 +1,67 @@
+//! `outbox.claim()`.
+
+use std::time::Instant;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::{Store, StoreError};
+use crate::model::{Claim, Message};
+
+/// What a relay can start now.
+#[derive(Debug, Default, Clone)]
+pub struct Wanted {
+    /// Deliveries in all.
+    pub free: i32,
+    /// Subscriptions it is sending to, with how many more each may have.
+    pub busy: Vec<(i64, i32)>,
+    /// Where the last full claim stopped.
+    pub start_after: i64,
+}
+
+impl Store {
+    /// Claims due deliveries under a lease; committed, durably, when this returns.
+    ///
+    /// # Errors
+    /// When the statement fails; whatever it claimed all the same becomes due again when its lease ends.
+    pub async fn claim(&self, relay: &str, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
+        let (busy, busy_free): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
+        let rows = self
+            .connection
+            .client
+            .query_typed(
+                "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
+                 webhook_id, body, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                &[
+                    (&relay, Type::TEXT),
+                    (&wanted.free, Type::INT4),
+                    (&busy, Type::INT8_ARRAY),
+                    (&busy_free, Type::INT4_ARRAY),
+                    (&wanted.start_after, Type::INT8),
+                ],
+            )
+            .await
+            .map_err(|source| StoreError::new("claiming deliveries", source))?;
+        let received = Instant::now();
+        Ok(rows.iter().map(|row| claim(row, received)).collect())
+    }
+}
+
+fn claim(row: &Row, received: Instant) -> Claim {
+    let message = match (row.get("event_type"), row.get("webhook_id"), row.get("body")) {
+        (Some(event_type), Some(webhook_id), Some(body)) => Some(Message { event_type, webhook_id, body }),
+        _ => None,
+    };
+    Claim {
+        delivery: row.get("delivery"),
+        attempt: row.get("attempt"),
+        retry_base: row.get("retry_base"),
+        subscription: row.get("subscription"),
+        version: row.get("version"),
+        event_slot: row.get("event_slot"),
+        event_id: row.get("event_id"),
+        message,
+        claimed_at: row.get("claimed_at"),
+        received,
+    }
+}
