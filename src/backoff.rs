@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn ceilings_double_up_to_the_cap_and_never_overflow() {
-        let backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(21_600)).expect("valid");
+        let backoff = Backoff::new(Duration::from_secs(5), Duration::from_hours(6)).expect("valid");
         for (failures, seconds) in
             [(0, 5), (1, 5), (2, 10), (3, 20), (13, 20_480), (14, 21_600), (60, 21_600), (u32::MAX, 21_600)]
         {

@@ -1,2 +1,202 @@
-//! The `outboxd` command.
-fn main() {}
+//! The `outboxd` command: arguments, logging, signals, exit codes. The only file that reads the environment, prints or
+//! exits.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "the edge of the program")]
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use futures_util::StreamExt;
+use outboxd::cli::{Cli, Command, Database, Log, Migrate, Run};
+use outboxd::conninfo::Conninfo;
+use outboxd::schema::SchemaState;
+use outboxd::shutdown::{self, Stopper};
+use outboxd::{config, database, relay, schema};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+/// Wrong usage or configuration; clap uses it too.
+const USAGE: u8 = 2;
+/// Stopped at once by a second signal.
+const STOPPED: i32 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(problem) = log_to_stderr(&cli.log) {
+        eprintln!("outboxd: {problem:#}");
+        return ExitCode::from(USAGE);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(problem) => {
+            eprintln!("outboxd: no runtime: {problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(execute(cli)).unwrap_or_else(|problem| {
+        eprintln!("outboxd: {}", in_full(&problem));
+        match problem.downcast_ref::<config::ConfigError>() {
+            Some(_) => ExitCode::from(USAGE),
+            None => ExitCode::FAILURE,
+        }
+    });
+    // A name that is still being resolved must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+async fn execute(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Migrate(options) => migrate(&cli.database, &options).await,
+        Command::Uninstall(options) => uninstall(&cli.database, options.force).await,
+        Command::Run(options) => run(&cli.database, &options).await,
+    }
+}
+
+async fn migrate(at: &Database, options: &Migrate) -> Result<ExitCode> {
+    if options.print {
+        print!("{}", schema::print(RELEASE)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let info = conninfo(at)?;
+    let mut connection = database::connect(&info, "migrate").await?;
+    if options.check {
+        let state = schema::check(&connection.client, RELEASE).await?;
+        println!("{state}");
+        return Ok(if matches!(state, SchemaState::Current) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    let done = schema::migrate(&mut connection.client, RELEASE).await?;
+    for migration in &done.migrations_applied {
+        println!("applied {migration}");
+    }
+    match (done.migrations_applied.is_empty(), done.definitions_applied) {
+        (true, false) => println!("{}: up to date with {RELEASE}", info.describe()),
+        (_, true) => println!("{}: functions, views and grants are those of {RELEASE}", info.describe()),
+        (false, false) => {}
+    }
+    for notice in &done.notices {
+        println!("{notice}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn uninstall(at: &Database, force: bool) -> Result<ExitCode> {
+    let info = conninfo(at)?;
+    let mut connection = database::connect(&info, "uninstall").await?;
+    let done = schema::uninstall(&mut connection.client, force).await?;
+    for table in &done.tables_freed {
+        println!("{table} is no longer watched");
+    }
+    if done.deliveries_dropped > 0 {
+        println!("{} open deliveries were dropped", done.deliveries_dropped);
+    }
+    println!(
+        "{}: {}",
+        info.describe(),
+        if done.schema_dropped { "schema outbox is gone" } else { "there is no schema outbox" }
+    );
+    for notice in &done.notices {
+        println!("{notice}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
+    let database = conninfo(at).map_err(|problem| problem.0);
+    let settings = config::relay(options, database, &host_name())?;
+    let once = settings.once;
+    let (stopper, mut stop) = shutdown::channel();
+    stop_on_signals(stopper)?;
+    tokio::select! {
+        fit = fit_schema(&settings.database, once) => fit?,
+        () = stop.wait() => return Ok(ExitCode::SUCCESS),
+    }
+    info!(relay = settings.name, database = settings.database.describe(), release = RELEASE, "running");
+    // On a worker thread: the main one only waits.
+    let counts = tokio::spawn(relay::run(settings, stop)).await.context("the relay failed")??;
+    if once {
+        println!(
+            "delivered {}, will retry {}, dead {}, cancelled {}",
+            counts.delivered, counts.retrying, counts.dead, counts.cancelled
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A relay never changes the schema: it says what does not fit and leaves. A database that is only away is waited for.
+async fn fit_schema(info: &Conninfo, once: bool) -> Result<()> {
+    let connection = loop {
+        match database::connect(info, "check").await {
+            Ok(connection) => break connection,
+            Err(problem) if problem.is_transient() && !once => {
+                warn!("{problem}; trying again");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+            Err(problem) => return Err(problem.into()),
+        }
+    };
+    let state = schema::check(&connection.client, RELEASE).await?;
+    anyhow::ensure!(state.fit_to_run(), "{state}");
+    if !matches!(state, SchemaState::Current) {
+        warn!("{state}");
+    }
+    Ok(())
+}
+
+/// The first signal stops properly, the second at once.
+fn stop_on_signals(stopper: Stopper) -> Result<()> {
+    let mut signals =
+        signal_hook_tokio::Signals::new([SIGTERM, SIGINT]).context("signals cannot be caught")?;
+    tokio::spawn(async move {
+        if signals.next().await.is_some() {
+            info!("stopping; once more stops at once");
+            stopper.stop();
+        }
+        if signals.next().await.is_some() {
+            std::process::exit(STOPPED);
+        }
+    });
+    Ok(())
+}
+
+fn conninfo(at: &Database) -> Result<Conninfo, config::ConfigError> {
+    Conninfo::resolve(at.database_url.as_deref(), &|name| std::env::var(name).ok())
+        .map_err(|found| config::ConfigError(found.problems))
+}
+
+fn host_name() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    read.map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty())
+        .or_else(|| std::env::var("HOSTNAME").ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// An error with its causes, save those that its own text has told already.
+fn in_full(problem: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in problem.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn log_to_stderr(options: &Log) -> Result<()> {
+    let filter = EnvFilter::try_new(&options.log).with_context(|| {
+        format!("--log {:?} is not a filter; take error, warn, info or debug", options.log)
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if options.log_json {
+        builder.json().init();
+    } else {
+        builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).init();
+    }
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test says where it failed")]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -105,7 +105,7 @@ fn hold_a_cluster() {
 #[test]
 fn a_killed_process_leaves_no_server_behind() {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "hold_a_cluster", "--ignored", "--nocapture"]);
+    command.args(["--exact", "support_selftest::hold_a_cluster", "--ignored", "--nocapture"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let line = lines.find_map(|line| line.unwrap().strip_prefix("cluster ").map(str::to_owned)).unwrap();

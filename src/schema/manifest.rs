@@ -1,0 +1,215 @@
+//! The SQL that is built into the binary, listed by hand, in the order in which it is applied.
+//!
+//! By hand, because the order matters and a folder has none; and because cargo then knows every file:
+//! `include_str!` rebuilds on an edit, while a directory scan in a macro misses new files. One line is one
+//! file. A test compares the lists with the folders.
+
+use refinery::Migration;
+
+use super::error::SchemaError;
+
+/// A name (`V1__outbox`) or path (`functions/watch.sql`) and the text of that file.
+pub type SqlFile<'a> = (&'a str, &'a str);
+
+/// Lists files of `migrations/` by name without `.sql`.
+macro_rules! migrations {
+    ($($name:literal,)*) => {
+        &[$(($name, include_str!(concat!("../../migrations/", $name, ".sql"))),)*]
+    };
+}
+
+/// Lists files of `sql/` by path.
+macro_rules! definitions {
+    ($($path:literal,)*) => {
+        &[$(($path, include_str!(concat!("../../sql/", $path))),)*]
+    };
+}
+
+/// State, oldest first. A released file never changes again; a change is a new file at the end.
+pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
+
+/// Behaviour: what others call comes first, views after functions, `grants.sql` last.
+pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
+    "functions/body.sql",
+    "functions/cancel_gone.sql",
+    "functions/capture_source.sql",
+    "functions/check_headers.sql",
+    "functions/check_subscription.sql",
+    "functions/check_url.sql",
+    "functions/claim.sql",
+    "functions/define_event_type.sql",
+    "functions/emit.sql",
+    "functions/endpoint.sql",
+    "functions/find.sql",
+    "functions/forget_watch.sql",
+    "functions/keep_tombstone.sql",
+    "functions/lock_for_triggers.sql",
+    "functions/make_signing_key.sql",
+    "functions/patterns.sql",
+    "functions/payload_omitted.sql",
+    "functions/permit_watch.sql",
+    "functions/ping.sql",
+    "functions/probe_id.sql",
+    "functions/refuse_truncate.sql",
+    "functions/regenerate.sql",
+    "functions/register_watch.sql",
+    "functions/report_relay.sql",
+    "functions/require_event_type.sql",
+    "functions/retry.sql",
+    "functions/seal_watch.sql",
+    "functions/set_signing_secret.sql",
+    "functions/settle.sql",
+    "functions/signing_secret.sql",
+    "functions/slot.sql",
+    "functions/subscribe.sql",
+    "functions/subscription_settings.sql",
+    "functions/unsubscribe.sql",
+    "functions/unwatch.sql",
+    "functions/watch.sql",
+    "functions/watches_of.sql",
+    "functions/webhook_id.sql",
+    "views/backlog.sql",
+    "views/broken_watch.sql",
+    "views/delivery_history.sql",
+    "views/failing.sql",
+    "triggers/subscription_check.sql",
+    "triggers/subscription_signing_key.sql",
+    "triggers/subscription_tombstone.sql",
+    "triggers/subscription_truncate.sql",
+    "grants.sql",
+];
+
+/// A set of migrations and definitions that belong together.
+///
+/// The binary has one, [`Manifest::BUILT_IN`]. Tests make others to play through upgrades that no release
+/// has seen yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Manifest<'a> {
+    /// State, oldest first, named `V{n}__{name}`.
+    pub migrations: &'a [SqlFile<'a>],
+    /// Behaviour, in the order in which it is applied.
+    pub definitions: &'a [SqlFile<'a>],
+}
+
+impl Manifest<'static> {
+    /// What this binary carries.
+    pub const BUILT_IN: Self = Self { migrations: MIGRATIONS, definitions: DEFINITIONS };
+}
+
+impl Manifest<'_> {
+    /// The migrations as refinery wants them, with its checksums.
+    ///
+    /// # Errors
+    /// [`SchemaError::Manifest`] when a name is not of the form `V{n}__{name}`.
+    pub(super) fn parsed(&self) -> Result<Vec<Migration>, SchemaError> {
+        self.migrations
+            .iter()
+            .map(|(name, sql)| Migration::unapplied(name, sql).map_err(SchemaError::Manifest))
+            .collect()
+    }
+
+    /// A fingerprint of all definitions. Paths and order count, so a rename or a move is a change too.
+    ///
+    /// It is the checksum refinery gives a migration: pinned for good by refinery (old histories must stay
+    /// valid), and it spares a hash crate. Each text is preceded by its length, so that no two different
+    /// lists of files run together to the same bundle.
+    ///
+    /// # Errors
+    /// [`SchemaError::Manifest`]; only if refinery stopped accepting the fixed name used here.
+    pub(super) fn fingerprint(&self) -> Result<u64, SchemaError> {
+        let file = |(path, sql): &SqlFile<'_>| format!("{path} {}\n{sql}", sql.len());
+        let bundle = self.definitions.iter().map(file).collect::<Vec<_>>().concat();
+        let bundle = Migration::unapplied("V0__definitions", &bundle).map_err(SchemaError::Manifest)?;
+        Ok(bundle.checksum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DEFINITIONS, MIGRATIONS, Manifest};
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Every `.sql` file under `folder` of the package, as paths relative to it.
+    fn files_in(folder: &str) -> BTreeSet<String> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let (mut found, mut open) = (BTreeSet::new(), vec![root.clone()]);
+        while let Some(folder) = open.pop() {
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue;
+            };
+            for path in entries.map(|entry| entry.expect("a readable folder").path()) {
+                if path.is_dir() {
+                    open.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "sql") {
+                    let path = path.strip_prefix(&root).expect("a path below the folder");
+                    found.insert(path.to_str().expect("a UTF-8 path").replace('\\', "/"));
+                }
+            }
+        }
+        found
+    }
+
+    fn check_folder(folder: &str, listed: &BTreeSet<String>) {
+        let files = files_in(folder);
+        let unlisted: Vec<_> = files.difference(listed).collect();
+        let absent: Vec<_> = listed.difference(&files).collect();
+        assert!(
+            unlisted.is_empty() && absent.is_empty(),
+            "src/schema/manifest.rs and {folder}/ differ: not listed {unlisted:?}, no such file {absent:?}"
+        );
+    }
+
+    #[test]
+    fn every_file_is_listed_and_every_listed_file_exists() {
+        check_folder("migrations", &MIGRATIONS.iter().map(|(name, _)| format!("{name}.sql")).collect());
+        check_folder("sql", &DEFINITIONS.iter().map(|(path, _)| (*path).to_owned()).collect());
+    }
+
+    #[test]
+    fn nothing_is_listed_twice() {
+        let paths: BTreeSet<_> = DEFINITIONS.iter().map(|(path, _)| path).collect();
+        assert_eq!(paths.len(), DEFINITIONS.len(), "sql/ is re-applied whole: once per file is enough");
+    }
+
+    /// refinery finds two files with one version only when the second fails at the primary key.
+    #[test]
+    fn versions_count_up_from_one_without_gaps() {
+        let versions: Vec<i32> =
+            Manifest::BUILT_IN.parsed().expect("names").iter().map(refinery::Migration::version).collect();
+        let expected: Vec<i32> = (1..).take(versions.len()).collect();
+        assert_eq!(versions, expected);
+    }
+
+    #[test]
+    fn grants_come_last() {
+        let position = DEFINITIONS.iter().position(|(path, _)| *path == "grants.sql");
+        assert!(position.is_none_or(|position| position + 1 == DEFINITIONS.len()));
+    }
+
+    /// Each file runs inside a transaction that it must not end, both from here and from psql.
+    #[test]
+    fn files_leave_transactions_and_psql_alone() {
+        for (name, sql) in MIGRATIONS.iter().chain(DEFINITIONS) {
+            assert!(!sql.contains('\r'), "{name}: line ends are part of the checksum, use LF");
+            for line in sql.lines().map(|line| line.trim().to_lowercase()) {
+                let ends = ["begin;", "commit;", "rollback;", "end transaction;"].contains(&line.as_str());
+                assert!(!ends, "{name}: {line}");
+                assert!(!line.starts_with('\\'), "{name}: {line} is a psql command");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_sees_text_names_and_order() {
+        let of = |definitions: &[(&str, &str)]| {
+            Manifest { migrations: &[], definitions }.fingerprint().expect("a fingerprint")
+        };
+        let base = of(&[("a.sql", "select 1;"), ("b.sql", "select 2;")]);
+        assert_eq!(base, of(&[("a.sql", "select 1;"), ("b.sql", "select 2;")]));
+        assert_ne!(base, of(&[("a.sql", "select 1; "), ("b.sql", "select 2;")]));
+        assert_ne!(base, of(&[("c.sql", "select 1;"), ("b.sql", "select 2;")]));
+        assert_ne!(base, of(&[("b.sql", "select 2;"), ("a.sql", "select 1;")]));
+        assert_ne!(of(&[("a", "x"), ("b", "y")]), of(&[("a", "xb 1\ny")]));
+    }
+}

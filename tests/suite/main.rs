@@ -1,0 +1,15 @@
+//! Everything against a real Postgres and real receivers. One binary, so that all tests share one cluster.
+#![allow(clippy::unwrap_used, reason = "a test that fails should say where")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod architecture;
+mod capture;
+mod connection;
+mod migrate;
+mod relay;
+mod subscription;
+mod support_selftest;
+mod tls;
+mod wire;
