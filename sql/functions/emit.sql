@@ -23,7 +23,7 @@ begin
         raise exception '% is a pattern, not an event type', emit.event_type using errcode = 'OX005';
     end if;
     if pg_column_size(_data) > 1048576 then
-        _data := outbox.payload_omitted(pg_column_size(_data), 1048576);
+        _data := outbox.payload_omitted(1048576);
     end if;
     insert into outbox.event as e (slot, type, object, object_id, occurred_at, data)
     values (_slot, emit.event_type, emit.object, emit.object_id, _now, _data)
