@@ -32,7 +32,9 @@ pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
 pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/body.sql",
     "functions/cancel_gone.sql",
+    "functions/capture_branches.sql",
     "functions/capture_rows.sql",
+    "functions/capture_size.sql",
     "functions/capture_source.sql",
     "functions/check_headers.sql",
     "functions/check_subscription.sql",
