@@ -1,0 +1,1 @@
+//! Crashes, restarts, signals.
