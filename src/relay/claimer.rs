@@ -54,13 +54,14 @@ impl Claimer {
         }
     }
 
-    /// Until a stop is asked for, or with `once` until a claim finds nothing while nothing is under way. Ends no later
-    /// than the grace time after the stop; says when that is over.
+    /// Until a stop is asked for, or with `once` until a claim finds nothing while nothing is under way. Ends no
+    /// later than the grace time after the stop; says when that is over.
     pub(super) async fn run(mut self) -> (Instant, Result<(), RelayError>) {
         let over = grace_over(self.stop.clone(), self.settings.grace);
         let result = tokio::select! {
             result = self.work() => result,
-            // A database that does not answer does not hold up the stop: what it claims for us waits for its lease to end.
+            // A database that does not answer does not hold up the stop: what it claims for us waits for its
+            // lease to end.
             () = over => Ok(()),
         };
         let end = Instant::now() + self.settings.grace;

@@ -46,8 +46,8 @@ impl Endpoints {
         }
     }
 
-    /// What is known of a claim's subscription, unless that is older than the claim: the next attempt must not go where
-    /// the subscription no longer points.
+    /// What is known of a claim's subscription, unless that is older than the claim: the next attempt must not go
+    /// where the subscription no longer points.
     pub(super) fn of(&self, claim: &Claim) -> Option<Arc<Known>> {
         self.0.get(&claim.subscription).filter(|known| known.subscription.version >= claim.version).cloned()
     }

@@ -108,8 +108,8 @@ impl Outcomes {
         self.0.settled.notify_one();
     }
 
-    /// Completes after the next change of [`Self::pending`], [`Self::is_stuck`] or [`Self::gave_up`]; there is one waiter,
-    /// the claimer.
+    /// Completes after the next change of [`Self::pending`], [`Self::is_stuck`] or [`Self::gave_up`]; there is one
+    /// waiter, the claimer.
     pub(super) async fn changed(&self) {
         self.0.settled.notified().await;
     }

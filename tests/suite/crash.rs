@@ -1,4 +1,5 @@
-//! Crashes, restarts and signals: nothing is lost, repeats carry the same id and are bounded by what was in flight.
+//! Crashes, restarts and signals: nothing is lost, repeats carry the same id and are bounded by what was in
+//! flight.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,33 +58,40 @@ fn what_a_killed_relay_had_in_flight_comes_again_with_the_same_id() {
 #[test]
 fn a_relay_that_stood_still_past_its_lease_changes_nothing_when_it_wakes() {
     let stage = Stage::new("stood_still");
-    stage.subscribe("");
-    let gate = Gate::new();
-    let held = gate.clone();
-    stage
-        .receiver
-        .reply_with(move |_, nth| if nth == 1 { Reply::status(500).gate(&held) } else { Reply::default() });
+    // The failure of its only attempt would make the delivery a dead letter.
+    stage.subscribe("max_attempts => 1");
+    let gates = [Gate::new(), Gate::new()];
+    let held = gates.clone();
+    stage.receiver.reply_with(move |_, nth| match nth {
+        1 => Reply::status(500).gate(&held[0]),
+        _ => Reply::default().gate(&held[1]),
+    });
     stage.emit(1);
     let sleeper = stage.relay();
     stage.receiver.wait_for(1, SOON);
     sleeper.signal("STOP");
     stage.end_leases();
     let _other = stage.relay();
-    stage.wait_until_drained();
-    gate.open();
+    stage.receiver.wait_for(2, SOON);
+    gates[0].open();
     sleeper.signal("CONT");
-    let rows = stage.wait_for_attempts(2);
-    let told = |row: &serde_json::Value| {
-        (
-            row["attempt"].as_i64().unwrap(),
-            text(row, "class").to_owned(),
-            text(row, "outcome").to_owned(),
-            row["late"].as_bool().unwrap(),
-        )
-    };
-    assert_eq!(told(&rows[0]), (2, "delivered".to_owned(), "delivered".to_owned(), false));
-    assert_eq!(told(&rows[1]), (1, "rejected".to_owned(), String::new(), true));
-    assert_eq!((stage.count("outbox.delivery"), stage.count("outbox.dead_letter")), (0, 0));
+    let row = stage.wait_for_attempts(1).remove(0);
+    assert_eq!(
+        (row["attempt"].as_i64(), text(&row, "class"), text(&row, "relay")),
+        (Some(1), "rejected", "relay 1")
+    );
+    assert_eq!((row["late"].as_bool(), text(&row, "outcome")), (Some(true), ""));
+    let delivery =
+        "select attempt, leased_by, due_at > clock_timestamp() + interval '10 s' from outbox.delivery";
+    assert_eq!(stage.db.psql(delivery), "2|relay 2|t", "the new owner keeps it");
+    assert_eq!(stage.count("outbox.dead_letter"), 0);
+    gates[1].open();
+    stage.wait_until_drained();
+    let row = stage.attempts().pop().unwrap();
+    assert_eq!(
+        (row["attempt"].as_i64(), row["late"].as_bool(), text(&row, "outcome")),
+        (Some(2), Some(false), "delivered")
+    );
 }
 
 #[test]
@@ -170,7 +178,8 @@ fn a_database_that_does_not_answer_holds_up_no_stop() {
     let stage = Stage::new("mute_database");
     stage.subscribe("");
     stage.db.psql(
-        "create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(25); return null; end $$; \
+        "create function dawdle() returns trigger language plpgsql as \
+         $$ begin perform pg_sleep(25); return null; end $$; \
          create trigger dawdle before update on outbox.delivery for each statement execute function dawdle()",
     );
     stage.emit(1);
@@ -215,7 +224,8 @@ fn a_stop_is_heard_while_the_database_is_away() {
 
 // Postgres goes away.
 
-/// Relays at work while `trouble` happens; afterwards all has arrived. Returns how many requests were repeats.
+/// Relays at work while `trouble` happens; afterwards all has arrived. Returns how many requests were
+/// repeats.
 fn arrives_despite(stage: &Stage, events: usize, concurrency: usize, trouble: impl FnOnce()) -> usize {
     stage.subscribe(&format!("concurrency => {concurrency}"));
     stage.receiver.reply(Reply::default().after(Duration::from_millis(5)));
@@ -232,6 +242,8 @@ fn arrives_despite(stage: &Stage, events: usize, concurrency: usize, trouble: im
     assert!(relay.is_running());
     let requests = stage.receiver.requests();
     assert_eq!(tally(&requests).len(), events, "none was lost");
+    let doubled = "(select from outbox.attempt group by delivery, attempt having count(*) > 1) a";
+    assert_eq!(stage.count(doubled), 0, "an outcome whose commit was in doubt is recorded once");
     assert_eq!(stage.count("outbox.attempt where outcome = 'delivered'"), events);
     repeats(&requests)
 }
@@ -312,7 +324,8 @@ fn a_relay_without_the_right_to_record_says_so_and_goes_on_once_it_has_it() {
     let role = format!("{}_relay", stage.db.name());
     stage.db.psql(&format!("create role {role} login in role outbox_relay"));
     stage.subscribe("concurrency => 2");
-    let settle = stage.db.psql("select oid::regprocedure from pg_proc where proname = 'settle' and pronamespace = 'outbox'::regnamespace");
+    let settle =
+        stage.db.psql("select oid::regprocedure from pg_proc where oid::regproc::text = 'outbox.settle'");
     stage.db.psql(&format!("revoke execute on function {settle} from outbox_relay"));
     stage.emit(10);
     let identities = stage.identities().to_str().unwrap();
@@ -377,7 +390,8 @@ fn a_claim_is_durable_even_where_commits_are_not_by_default() {
     stage.db.psql(
         "create table seen (value text); \
          create function note() returns trigger language plpgsql as \
-         $$ begin insert into public.seen values (current_setting('synchronous_commit')); return null; end $$; \
+         $$ begin insert into public.seen values (current_setting('synchronous_commit')); \
+         return null; end $$; \
          create trigger note after update on outbox.delivery for each statement execute function note()",
     );
     assert_eq!(stage.db.psql("show synchronous_commit"), "off");

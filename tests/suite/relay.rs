@@ -67,7 +67,8 @@ fn the_limit_of_a_subscription_is_reached_and_never_exceeded() {
     let requests = stage.receiver.wait_for(31, SOON);
     stage.wait_until_drained();
     drop(relay);
-    // While each answer takes its time, a fourth request cannot come before one of the three before it was answered.
+    // While each answer takes its time, a fourth request cannot come before one of the three before it was
+    // answered.
     let arrivals: Vec<Instant> = requests[4..].iter().map(|request| request.arrived).collect();
     for four in arrivals.windows(4) {
         let span = four[3] - four[0];
@@ -116,8 +117,11 @@ fn a_subscriber_that_hangs_delays_nobody_else() {
 
 // Answers that are none.
 
-/// One delivery to a scripted receiver, sent once under a deadline of half a second; the row in the ledger, and how long
-/// the POST took.
+/// What a raw receiver does with a connection.
+type Script = fn(&mut dyn Duplex);
+
+/// One delivery to a scripted receiver, sent once under a deadline of half a second; the row in the ledger,
+/// and how long the POST took.
 fn answered(stage: &Stage, script: impl Fn(&mut dyn Duplex) + Send + Sync + 'static) -> (Value, f64) {
     let raw = RawReceiver::start(Some(&TlsOptions::new(stage.authority.server(&LOCAL))), script);
     let subscription = stage.subscribe_url(&raw.url("/"), "max_attempts => 1, deadline => '500 ms'");
@@ -138,7 +142,7 @@ fn write(stream: &mut dyn Duplex, bytes: &[u8]) -> bool {
 #[test]
 fn the_deadline_ends_an_attempt_however_the_subscriber_drags_it_out() {
     let stage = Stage::new("drags");
-    let scripts: [(&str, fn(&mut dyn Duplex)); 3] = [
+    let scripts: [(&str, Script); 3] = [
         ("hangs", |stream| {
             read_request(stream);
             // Blocks until the relay has gone away.
@@ -358,7 +362,8 @@ fn an_edited_subscription_takes_effect_without_a_restart() {
     let url = stage.receiver.url("/moved");
     stage.db.psql(&format!(
         "update outbox.subscription set url = '{url}', identity = 'other', headers = '{{\"X-New\": \"1\"}}'; \
-         select outbox.set_signing_secret({subscription}, 'whsec_bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=')"
+         select outbox.set_signing_secret({subscription}, \
+         'whsec_bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=')"
     ));
     stage.emit(1);
     let requests = stage.receiver.wait_for(2, SOON);

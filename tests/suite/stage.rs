@@ -1,4 +1,5 @@
-//! What a test of the relay plays on: a database with the outbox, a subscriber over mTLS, and the certificates of both.
+//! What a test of the relay plays on: a database with the outbox, a subscriber over mTLS, and the
+//! certificates of both.
 
 #![allow(unreachable_pub, reason = "public towards the test files; a test binary exports nothing")]
 
@@ -23,7 +24,8 @@ pub const LOCAL: [&str; 2] = ["localhost", "127.0.0.1"];
 /// Settings of a subscription whose failures are tried again at once.
 pub const HASTY: &str = "backoff_base => '1 ms', backoff_cap => '1 ms'";
 
-/// A database with one watched table (`orders`, events `Order.*`) and one receiver that knows our client certificate.
+/// A database with one watched table (`orders`, events `Order.*`) and one receiver that knows our client
+/// certificate.
 pub struct Stage {
     /// The database; `postgres` owns all of it.
     pub db: Database,
@@ -63,7 +65,8 @@ impl Stage {
         self.home.path()
     }
 
-    /// Subscribes the stage's receiver to everything; `settings` are further arguments of `outbox.subscribe()`.
+    /// Subscribes the stage's receiver to everything; `settings` are further arguments of
+    /// `outbox.subscribe()`.
     pub fn subscribe(&self, settings: &str) -> i64 {
         self.subscribe_url(&self.receiver.url("/hook"), settings)
     }
@@ -83,7 +86,8 @@ impl Stage {
     /// Publishes `n` events whose data are `{"n": 1}` and so on.
     pub fn emit(&self, n: usize) {
         self.db.psql(&format!(
-            "select count(outbox.emit('Order.Update', jsonb_build_object('n', i))) from generate_series(1, {n}) i"
+            "select count(outbox.emit('Order.Update', jsonb_build_object('n', i))) \
+             from generate_series(1, {n}) i"
         ));
     }
 
@@ -135,7 +139,8 @@ impl Stage {
         serde_json::from_str(&rows).unwrap()
     }
 
-    /// Makes every open delivery due: the clock's stand-in when a test does not want to wait for a lease to end.
+    /// Makes every open delivery due: the clock's stand-in when a test does not want to wait for a lease to
+    /// end.
     pub fn end_leases(&self) {
         self.db.psql("update outbox.delivery set due_at = clock_timestamp()");
     }

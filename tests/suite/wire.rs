@@ -1,4 +1,5 @@
-//! What a subscriber is sent: one true path from an ordinary UPDATE to a signed POST, and what stays the same over attempts.
+//! What a subscriber is sent: one true path from an ordinary UPDATE to a signed POST, and what stays the same
+//! over attempts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -64,7 +65,8 @@ fn the_data_arrive_byte_for_byte_as_they_are_stored() {
     let stage = Stage::new("bytes");
     let subscription = stage.subscribe("");
     stage.db.psql(
-        r#"insert into orders values (9007199254740993, E'\u0001\t\u001f "quoted" \\ äöü 漢字 😀 </script>',
+        r#"insert into orders values (9007199254740993,
+        E'\u0001\t\u001f "quoted" \\ äöü 漢字 😀 </script>',
         12345678901234567890123.000, '{"zz": 1e2, "a": 0.10, "b": {"z": null, "aa": [1, 2.50]}, "": ""}')"#,
     );
     assert_eq!(stage.once().code, 0);
@@ -131,7 +133,8 @@ fn two_secrets_give_two_signatures_and_none_gives_no_header() {
     let subscription = stage.subscribe("");
     let old = stage.secret(subscription);
     stage.db.psql(&format!(
-        "insert into outbox.signing_key (subscription, secret) values ({subscription}, repeat('n', 32)::bytea); \
+        "insert into outbox.signing_key (subscription, secret) \
+         values ({subscription}, repeat('n', 32)::bytea); \
          update outbox.subscription set updated_at = updated_at"
     ));
     stage.emit(1);
