@@ -13,7 +13,7 @@ begin
         raise exception 'subscription % is gone', old.id
             using errcode = 'OX008', hint = 'Subscribe again: outbox.subscribe() gives a new one.';
     end if;
-    if new.status <> 'gone' then
+    if new.status is distinct from 'gone' then
         if new.subscriber is null or new.subscriber !~ '^[[:graph:]]([[:graph:] ]*[[:graph:]])?$' or length(new.subscriber) > 100 then
             raise exception 'not a name for a subscriber: %', coalesce(quote_literal(left(new.subscriber, 100)), 'NULL')
                 using errcode = 'OX005', hint = '1 to 100 visible characters, with single blanks inside if need be.';
