@@ -7,6 +7,7 @@ mod support;
 mod architecture;
 mod capture;
 mod connection;
+mod golden;
 mod hosts;
 mod installing;
 mod migrate;
