@@ -1,0 +1,1106 @@
+-- Schema outbox as a fresh installation makes it: pg_dump --schema-only --no-owner -n outbox, without comments,
+-- blank lines and settings. Bodies of functions are left out: they are in sql/functions/ word by word.
+-- Written by UPDATE_EXPECT=1 cargo test --test suite golden::
+CREATE SCHEMA outbox;
+CREATE FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE TABLE outbox.watch (
+    id integer NOT NULL,
+    relation regclass NOT NULL,
+    object text NOT NULL,
+    key_columns text[] NOT NULL,
+    id_expression text,
+    id_columns text[] DEFAULT '{}'::text[] NOT NULL,
+    row_bytes_max integer NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_row_is_named_by_key_or_expression CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL))),
+    CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
+);
+CREATE FUNCTION outbox.capture_source(watch outbox.watch) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_subscription() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text) RETURNS uuid
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.endpoint(url text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '2s'
+    AS ...;
+CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.payload_omitted(bytes bigint, bytes_max bigint) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.permit_watch(role regrole) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.ping(subscription bigint) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.refuse_truncate() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.regenerate(object text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.seal_watch(watch integer) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TABLE(id bigint, version integer, url text, headers jsonb, identity text, secrets bytea[], concurrency integer, deadline_ms double precision, max_attempts integer, backoff_base_ms double precision, backoff_cap_ms double precision)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.unwatch(relation regclass, object text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.watch(relation regclass, object text, id text DEFAULT NULL::text, history boolean DEFAULT false, row_bytes_max integer DEFAULT 262144) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, object text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE SEQUENCE outbox.attempt_id
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE outbox.attempt (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+)
+PARTITION BY LIST (slot);
+CREATE TABLE outbox.attempt_0 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_1 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_2 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_3 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_4 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_5 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_6 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_7 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.attempt_kept (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.attempt_id'::regclass) NOT NULL,
+    delivery bigint NOT NULL,
+    attempt integer NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    relay text,
+    started_at timestamp with time zone NOT NULL,
+    duration_ms double precision,
+    class text,
+    status integer,
+    error_class text,
+    error text,
+    response text,
+    outcome text,
+    late boolean DEFAULT false NOT NULL,
+    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
+    CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
+);
+CREATE TABLE outbox.delivery (
+    id bigint NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    retry_base integer DEFAULT 0 NOT NULL,
+    leased_by text
+)
+WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
+CREATE SEQUENCE outbox.event_id
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE outbox.event (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+)
+PARTITION BY LIST (slot);
+CREATE TABLE outbox.subscription (
+    id bigint NOT NULL,
+    key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
+    subscriber text NOT NULL,
+    pattern text NOT NULL,
+    url text NOT NULL,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    identity text,
+    status text DEFAULT 'active'::text NOT NULL,
+    concurrency integer DEFAULT 16 NOT NULL,
+    deadline interval DEFAULT '00:00:20'::interval NOT NULL,
+    max_attempts integer DEFAULT 30 NOT NULL,
+    backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
+    backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_by text DEFAULT SESSION_USER NOT NULL,
+    updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
+    CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
+    CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
+    CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
+    CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text])))
+);
+CREATE VIEW outbox.backlog AS
+ SELECT d.subscription,
+    s.subscriber,
+    s.pattern,
+    outbox.endpoint(s.url) AS endpoint,
+    s.status,
+    count(*) AS open,
+    count(*) FILTER (WHERE (d.due_at <= clock_timestamp())) AS due,
+    count(*) FILTER (WHERE ((d.leased_by IS NOT NULL) AND (d.due_at > clock_timestamp()))) AS in_flight,
+    count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
+    max(d.attempt) AS attempts_max,
+    min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
+    min(e.occurred_at) AS oldest_at,
+    (clock_timestamp() - min(e.occurred_at)) AS oldest_age
+   FROM ((outbox.delivery d
+     LEFT JOIN outbox.subscription s ON ((s.id = d.subscription)))
+     LEFT JOIN outbox.event e ON (((e.slot = d.event_slot) AND (e.id = d.event_id))))
+  GROUP BY d.subscription, s.subscriber, s.pattern, s.url, s.status
+  ORDER BY (min(e.occurred_at));
+CREATE VIEW outbox.broken_watch AS
+ SELECT w.id AS watch,
+    w.relation,
+    w.object,
+    problem.reason,
+    problem.remedy
+   FROM ((outbox.watch w
+     LEFT JOIN pg_class c ON ((c.oid = (w.relation)::oid)))
+     CROSS JOIN LATERAL ( SELECT 'the table was dropped'::text AS reason,
+            format('select outbox.forget_watch(%s)'::text, w.id) AS remedy
+          WHERE (c.oid IS NULL)
+        UNION ALL
+         SELECT format('column %I, part of the key, was renamed or dropped: events come without an id'::text, k.name) AS format,
+            format('select outbox.watch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+           FROM unnest(w.key_columns) k(name)
+          WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = k.name) AND (NOT a.attisdropped))))))
+        UNION ALL
+         SELECT format('the trigger for %s is missing'::text, v.verb) AS format,
+            format('select outbox.watch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+           FROM ( VALUES ('insert'::text,4), ('update'::text,16), ('delete'::text,8)) v(verb, "bit")
+          WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM pg_trigger t
+                  WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (((t.tgtype)::integer & v."bit") <> 0))))))
+        UNION ALL
+         SELECT format('trigger %I is disabled'::text, t.tgname) AS format,
+            format('alter table %s enable trigger %I'::text, w.relation, t.tgname) AS format
+           FROM pg_trigger t
+          WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgenabled = 'D'::"char") AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid))
+        UNION ALL
+         SELECT 'a column of the id expression was renamed or dropped: events come without an id'::text,
+            format('select outbox.watch(%L, %L, id => ...)'::text, (w.relation)::text, w.object) AS format
+          WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (EXISTS ( SELECT
+                   FROM unnest(w.id_columns) i(name)
+                  WHERE (NOT (EXISTS ( SELECT
+                           FROM pg_attribute a
+                          WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))))) problem);
+CREATE TABLE outbox.dead_letter (
+    delivery bigint NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reason text NOT NULL
+);
+CREATE TABLE outbox.definition_history (
+    id bigint NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    applied_by text DEFAULT CURRENT_USER NOT NULL,
+    migration integer NOT NULL,
+    digest text NOT NULL,
+    release text NOT NULL
+);
+ALTER TABLE outbox.definition_history ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.definition_history_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE VIEW outbox.delivery_history AS
+ SELECT a.started_at,
+    e.type AS event_type,
+    e.object,
+    e.object_id,
+    s.subscriber,
+    outbox.endpoint(s.url) AS endpoint,
+    a.attempt,
+    a.class,
+    a.status,
+    a.outcome,
+    a.error_class,
+    a.error,
+    a.duration_ms,
+    a.late,
+    a.relay,
+    a.subscription,
+    a.event_id,
+    a.delivery,
+    outbox.webhook_id(e.uid, s.key) AS webhook_id,
+    a.response
+   FROM ((outbox.attempt a
+     LEFT JOIN outbox.event e ON (((e.slot = a.event_slot) AND (e.id = a.event_id))))
+     LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
+ALTER TABLE outbox.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.delivery_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE outbox.event_0 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_1 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_2 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_3 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_4 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_5 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_6 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_7 (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_kept (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL
+);
+CREATE TABLE outbox.event_type (
+    name text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT name_is_dotted_words CHECK (((name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text) AND (length(name) <= 200)))
+);
+CREATE TABLE outbox.subscription_health (
+    subscription bigint NOT NULL,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    last_success_at timestamp with time zone,
+    last_failure_at timestamp with time zone,
+    last_class text,
+    last_status integer,
+    last_error_class text,
+    last_error text
+)
+WITH (fillfactor='70');
+CREATE VIEW outbox.failing AS
+ SELECT s.id AS subscription,
+    s.subscriber,
+    s.pattern,
+    outbox.endpoint(s.url) AS endpoint,
+    s.status,
+    COALESCE(h.consecutive_failures, 0) AS consecutive_failures,
+    h.failing_since,
+    h.last_success_at,
+    h.last_class,
+    h.last_status,
+    h.last_error_class,
+    h.last_error,
+    ( SELECT count(*) AS count
+           FROM outbox.delivery d
+          WHERE (d.subscription = s.id)) AS open,
+    ( SELECT min(d.due_at) AS min
+           FROM outbox.delivery d
+          WHERE (d.subscription = s.id)) AS next_attempt_at,
+    ( SELECT count(*) AS count
+           FROM outbox.dead_letter l
+          WHERE (l.subscription = s.id)) AS dead_letters
+   FROM (outbox.subscription s
+     LEFT JOIN outbox.subscription_health h ON ((h.subscription = s.id)))
+  WHERE ((s.status <> 'gone'::text) AND ((h.consecutive_failures > 0) OR (EXISTS ( SELECT
+           FROM outbox.dead_letter l
+          WHERE (l.subscription = s.id)))))
+  ORDER BY h.failing_since;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100)))
+);
+CREATE TABLE outbox.refinery_schema_history (
+    version integer NOT NULL,
+    name character varying(255),
+    applied_on character varying(255),
+    checksum character varying(255)
+);
+CREATE TABLE outbox.relay (
+    name text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    release text NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+CREATE TABLE outbox.setting (
+    one_row boolean DEFAULT true NOT NULL,
+    http_allowed boolean DEFAULT false NOT NULL,
+    CONSTRAINT there_is_one_row CHECK (one_row)
+);
+CREATE TABLE outbox.signing_key (
+    id bigint NOT NULL,
+    subscription bigint NOT NULL,
+    secret bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT secret_is_1_to_512_bytes CHECK (((length(secret) >= 1) AND (length(secret) <= 512)))
+);
+ALTER TABLE outbox.signing_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.signing_key_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+CREATE TABLE outbox.subscriber (
+    name text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT name_is_short_and_plain CHECK (((name ~ '^[[:graph:]]([[:graph:] ]*[[:graph:]])?$'::text) AND (length(name) <= 100)))
+);
+ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME outbox.subscription_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE outbox.watch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.watch_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_0 FOR VALUES IN ('0');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_1 FOR VALUES IN ('1');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_2 FOR VALUES IN ('2');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_3 FOR VALUES IN ('3');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_4 FOR VALUES IN ('4');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_5 FOR VALUES IN ('5');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_6 FOR VALUES IN ('6');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_7 FOR VALUES IN ('7');
+ALTER TABLE ONLY outbox.attempt ATTACH PARTITION outbox.attempt_kept DEFAULT;
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_0 FOR VALUES IN ('0');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_1 FOR VALUES IN ('1');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_2 FOR VALUES IN ('2');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_3 FOR VALUES IN ('3');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_4 FOR VALUES IN ('4');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_5 FOR VALUES IN ('5');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_6 FOR VALUES IN ('6');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_7 FOR VALUES IN ('7');
+ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_kept DEFAULT;
+ALTER TABLE ONLY outbox.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_0
+    ADD CONSTRAINT attempt_0_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_1
+    ADD CONSTRAINT attempt_1_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_2
+    ADD CONSTRAINT attempt_2_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_3
+    ADD CONSTRAINT attempt_3_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_4
+    ADD CONSTRAINT attempt_4_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_5
+    ADD CONSTRAINT attempt_5_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_6
+    ADD CONSTRAINT attempt_6_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_7
+    ADD CONSTRAINT attempt_7_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.attempt_kept
+    ADD CONSTRAINT attempt_kept_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.dead_letter
+    ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
+ALTER TABLE ONLY outbox.definition_history
+    ADD CONSTRAINT definition_history_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_0
+    ADD CONSTRAINT event_0_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_1
+    ADD CONSTRAINT event_1_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_2
+    ADD CONSTRAINT event_2_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_3
+    ADD CONSTRAINT event_3_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_4
+    ADD CONSTRAINT event_4_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_5
+    ADD CONSTRAINT event_5_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_6
+    ADD CONSTRAINT event_6_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_7
+    ADD CONSTRAINT event_7_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_kept
+    ADD CONSTRAINT event_kept_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.event_type
+    ADD CONSTRAINT event_type_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.object
+    ADD CONSTRAINT object_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.watch
+    ADD CONSTRAINT one_watch_per_table_and_object UNIQUE (relation, object);
+ALTER TABLE ONLY outbox.refinery_schema_history
+    ADD CONSTRAINT refinery_schema_history_pkey PRIMARY KEY (version);
+ALTER TABLE ONLY outbox.relay
+    ADD CONSTRAINT relay_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.setting
+    ADD CONSTRAINT setting_pkey PRIMARY KEY (one_row);
+ALTER TABLE ONLY outbox.signing_key
+    ADD CONSTRAINT signing_key_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.subscriber
+    ADD CONSTRAINT subscriber_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.subscription_health
+    ADD CONSTRAINT subscription_health_pkey PRIMARY KEY (subscription);
+ALTER TABLE ONLY outbox.subscription
+    ADD CONSTRAINT subscription_key_key UNIQUE (key);
+ALTER TABLE ONLY outbox.subscription
+    ADD CONSTRAINT subscription_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.watch
+    ADD CONSTRAINT watch_pkey PRIMARY KEY (id);
+CREATE INDEX attempt_by_event ON ONLY outbox.attempt USING btree (event_id, subscription);
+CREATE INDEX attempt_0_event_id_subscription_idx ON outbox.attempt_0 USING btree (event_id, subscription);
+CREATE INDEX attempt_1_event_id_subscription_idx ON outbox.attempt_1 USING btree (event_id, subscription);
+CREATE INDEX attempt_2_event_id_subscription_idx ON outbox.attempt_2 USING btree (event_id, subscription);
+CREATE INDEX attempt_3_event_id_subscription_idx ON outbox.attempt_3 USING btree (event_id, subscription);
+CREATE INDEX attempt_4_event_id_subscription_idx ON outbox.attempt_4 USING btree (event_id, subscription);
+CREATE INDEX attempt_5_event_id_subscription_idx ON outbox.attempt_5 USING btree (event_id, subscription);
+CREATE INDEX attempt_6_event_id_subscription_idx ON outbox.attempt_6 USING btree (event_id, subscription);
+CREATE INDEX attempt_7_event_id_subscription_idx ON outbox.attempt_7 USING btree (event_id, subscription);
+CREATE INDEX attempt_kept_event_id_subscription_idx ON outbox.attempt_kept USING btree (event_id, subscription);
+CREATE INDEX dead_letter_by_subscription ON outbox.dead_letter USING btree (subscription, died_at);
+CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
+CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
+CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
+CREATE INDEX event_by_uid ON ONLY outbox.event USING btree (uid);
+CREATE INDEX event_0_uid_idx ON outbox.event_0 USING btree (uid);
+CREATE INDEX event_1_object_object_id_id_idx ON outbox.event_1 USING btree (object, object_id, id);
+CREATE INDEX event_1_uid_idx ON outbox.event_1 USING btree (uid);
+CREATE INDEX event_2_object_object_id_id_idx ON outbox.event_2 USING btree (object, object_id, id);
+CREATE INDEX event_2_uid_idx ON outbox.event_2 USING btree (uid);
+CREATE INDEX event_3_object_object_id_id_idx ON outbox.event_3 USING btree (object, object_id, id);
+CREATE INDEX event_3_uid_idx ON outbox.event_3 USING btree (uid);
+CREATE INDEX event_4_object_object_id_id_idx ON outbox.event_4 USING btree (object, object_id, id);
+CREATE INDEX event_4_uid_idx ON outbox.event_4 USING btree (uid);
+CREATE INDEX event_5_object_object_id_id_idx ON outbox.event_5 USING btree (object, object_id, id);
+CREATE INDEX event_5_uid_idx ON outbox.event_5 USING btree (uid);
+CREATE INDEX event_6_object_object_id_id_idx ON outbox.event_6 USING btree (object, object_id, id);
+CREATE INDEX event_6_uid_idx ON outbox.event_6 USING btree (uid);
+CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (object, object_id, id);
+CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
+CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
+CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
+CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url)) WHERE (status <> 'gone'::text);
+CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
+CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern) WHERE (status <> 'gone'::text);
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_1_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_1_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_2_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_2_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_3_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_3_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_4_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_4_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_5_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_5_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_6_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_6_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_7_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_7_pkey;
+ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_kept_event_id_subscription_idx;
+ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_kept_pkey;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_0_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_0_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_0_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_1_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_1_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_1_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_2_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_2_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_2_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_3_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_3_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_3_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_4_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_4_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_4_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_5_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_5_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_5_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_6_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_6_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_6_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_7_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_7_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
+ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
+ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
+CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
+CREATE TRIGGER subscription_tombstone AFTER DELETE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.keep_tombstone();
+CREATE TRIGGER subscription_truncate BEFORE TRUNCATE ON outbox.subscription FOR EACH STATEMENT EXECUTE FUNCTION outbox.refuse_truncate();
+ALTER TABLE ONLY outbox.subscription
+    ADD CONSTRAINT subscription_subscriber_fkey FOREIGN KEY (subscriber) REFERENCES outbox.subscriber(name) ON UPDATE CASCADE;
+ALTER TABLE ONLY outbox.watch
+    ADD CONSTRAINT watch_object_fkey FOREIGN KEY (object) REFERENCES outbox.object(name);
+GRANT USAGE ON SCHEMA outbox TO outbox_reader;
+GRANT USAGE ON SCHEMA outbox TO outbox_relay;
+GRANT USAGE ON SCHEMA outbox TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
+GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.find(webhook_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes bigint, bytes_max bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.permit_watch(role regrole) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.ping(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.unwatch(relation regclass, object text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.watches_of(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.watches_of(relation regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_1 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_1 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_2 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_2 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_3 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_3 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_4 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_4 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_5 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_5 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_6 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_6 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_reader;
+GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_admin;
+GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
+GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event TO outbox_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
+GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
+GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
+GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
+GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
+GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
+GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
+GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
+GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;
+GRANT SELECT ON TABLE outbox.delivery_history TO outbox_reader;
+GRANT SELECT ON TABLE outbox.delivery_history TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_0 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_0 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_1 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_1 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_2 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_2 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_3 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_3 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_4 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_4 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_5 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_5 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_6 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_6 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_7 TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_7 TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_kept TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event_kept TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event_type TO outbox_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.event_type TO outbox_admin;
+GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
+GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
+GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
+GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
+GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;
+GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_relay;
+GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_admin;
+GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
+GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
+GRANT SELECT ON TABLE outbox.setting TO outbox_reader;
+GRANT SELECT,UPDATE ON TABLE outbox.setting TO outbox_admin;
+GRANT DELETE ON TABLE outbox.signing_key TO outbox_admin;
+GRANT SELECT ON TABLE outbox.subscriber TO outbox_reader;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscriber TO outbox_admin;
