@@ -7,16 +7,19 @@ use crate::support::Database;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// `claim(relay, n)` gives delivery and attempt; `report(…)` settles one attempt, `outcome` null to try again at once;
-/// `expire()` ends every lease.
+/// `claim(relay, n)` gives delivery and attempt; `report(…)` settles one attempt, `outcome` null to try again at
+/// once; `expire()` ends every lease.
 const HELPERS: &str = "
     create function claim(relay text, n int) returns table (delivery bigint, attempt int) language sql as $$
         select delivery, attempt from outbox.claim(relay, n, '{}', '{}', 0) order by 1 $$;
     create table origin (delivery bigint, subscription bigint, slot smallint, event bigint);
-    create function report(relay text, d bigint, attempt int, class text, outcome text, again boolean default false)
+    create function report(relay text, d bigint, attempt int, class text, outcome text, again boolean \
+    default false)
         returns int language sql as $$
-        select outbox.settle(relay, again, array[d], array[attempt], array[o.subscription], array[o.slot], array[o.event],
-            '{10}', '{5}', array[class], array[null::int], array[null::text], array['words'], array[null::text],
+        select outbox.settle(relay, again, array[d], array[attempt], array[o.subscription], array[o.slot], \
+        array[o.event],
+            '{10}', '{5}', array[class], array[null::int], array[null::text], array['words'], \
+            array[null::text],
             array[outcome], '{0}') from origin o where o.delivery = d $$;
     create function expire() returns void language sql as $$
         update outbox.delivery set due_at = clock_timestamp() where leased_by is not null $$;";
@@ -40,9 +43,11 @@ fn outbox(hint: &str, subscriptions: u32, events: u32) -> Database {
 fn a_claim_says_all_that_a_post_needs() {
     let db = outbox("claim_row", 1, 1);
     let row = db.psql(
-        "select c.delivery, c.attempt, c.retry_base, c.subscription, c.version, c.event_type, c.body::jsonb ->> 'type',
+        "select c.delivery, c.attempt, c.retry_base, c.subscription, c.version, c.event_type, c.body::jsonb \
+            ->> 'type',
              (c.body::jsonb ->> 'id')::uuid = e.uid, (c.body::jsonb ->> 'sequence')::bigint = e.id,
-             c.webhook_id = outbox.webhook_id(e.uid, s.key), abs(c.claimed_at - extract(epoch from clock_timestamp())) < 5
+             c.webhook_id = outbox.webhook_id(e.uid, s.key), abs(c.claimed_at - extract(epoch from \
+             clock_timestamp())) < 5
          from outbox.claim('r', 10, '{}', '{}', 0) c join outbox.event e on e.id = c.event_id
              join outbox.subscription s on s.id = c.subscription",
     );
@@ -160,7 +165,7 @@ fn the_oldest_due_delivery_of_a_subscription_comes_first() {
     assert_eq!(db.psql("select delivery from claim('r', 9)"), "1", "what is not due is not claimed");
 }
 
-/// Scripts of two relays on one delivery: what they do one after another, what is then open, what is on record.
+/// What two relays do with one delivery, one step after another; what is then open, and what is on record.
 struct Script {
     promise: &'static str,
     steps: &'static str,
@@ -208,7 +213,8 @@ const SCRIPTS: &[Script] = &[
     },
     Script {
         promise: "a late failure after the new owner's failure does not end its pause",
-        steps: "claim('r1', 1); expire(); claim('r2', 1); report('r2', 1, 2, 'unknown', null); report('r1', 1, 1, 'rejected', 'dead')",
+        steps: "claim('r1', 1); expire(); claim('r2', 1); report('r2', 1, 2, 'unknown', null); report('r1', \
+            1, 1, 'rejected', 'dead')",
         open: "1|2|",
         attempts: "r2|2|unknown||f\nr1|1|rejected||t",
         dead: "0",
@@ -246,7 +252,8 @@ const SCRIPTS: &[Script] = &[
     },
     Script {
         promise: "a report sent again after a commit in doubt is recorded once",
-        steps: "claim('r1', 1); report('r1', 1, 1, 'rejected', null); report('r1', 1, 1, 'rejected', null, true); \
+        steps: "claim('r1', 1); report('r1', 1, 1, 'rejected', null); report('r1', 1, 1, 'rejected', null, \
+            true); \
                 claim('r1', 1); report('r1', 1, 2, 'delivered', 'delivered'); \
                 report('r1', 1, 2, 'delivered', 'delivered', true)",
         open: "",
@@ -293,8 +300,10 @@ fn settle_says_how_many_reports_were_late() {
     let db = outbox("settle_late", 1, 2);
     db.psql("select claim('r1', 2); select expire(); select claim('r2', 2)");
     let late = db.psql(
-        "select outbox.settle('r1', false, array_agg(delivery), array[1, 2], array_agg(subscription), array_agg(slot),
-             array_agg(event), '{10,10}', '{5,5}', '{rejected,rejected}', '{500,500}', '{status,status}', '{a,b}', '{c,d}',
+        "select outbox.settle('r1', false, array_agg(delivery), array[1, 2], array_agg(subscription), \
+            array_agg(slot),
+             array_agg(event), '{10,10}', '{5,5}', '{rejected,rejected}', '{500,500}', '{status,status}', \
+             '{a,b}', '{c,d}',
              array[null, null], '{1000,1000}') from (select * from origin order by delivery) o",
     );
     assert_eq!(late, "1");
@@ -308,8 +317,10 @@ async fn settles_that_cross_wait_for_each_other_in_one_order() {
     let settle = |order: &str| {
         format!(
             "select outbox.settle('r', false, array_agg(delivery order by delivery {order}), '{{1,1}}',
-                 array_agg(subscription), array_agg(slot), array_agg(event order by delivery {order}), '{{10,10}}', '{{5,5}}',
-                 '{{delivered,delivered}}', '{{200,200}}', array[null, null], array[null, null], array[null, null],
+                 array_agg(subscription), array_agg(slot), array_agg(event order by delivery {order}), \
+                 '{{10,10}}', '{{5,5}}',
+                 '{{delivered,delivered}}', '{{200,200}}', array[null, null], array[null, null], \
+                 array[null, null],
                  '{{delivered,delivered}}', array[null, null]::float8[]) from origin"
         )
     };
@@ -341,7 +352,10 @@ fn health_counts_failures_since_the_last_success() {
     let health =
         "select consecutive_failures, failing_since is not null, last_class, last_success_at is not null
                   from outbox.subscription_health";
-    db.psql("select claim('r', 4); select report('r', 1, 1, 'rejected', null), report('r', 2, 1, 'not_sent', null)");
+    db.psql(
+        "select claim('r', 4); select report('r', 1, 1, 'rejected', null), report('r', 2, 1, \
+        'not_sent', null)",
+    );
     assert_eq!(db.psql(health), "2|t|not_sent|f");
     db.psql("select report('r', 3, 1, 'delivered', 'delivered')");
     assert_eq!(db.psql(health), "0|f|not_sent|t");
@@ -353,7 +367,8 @@ fn health_counts_failures_since_the_last_success() {
 fn buffers(db: &Database) -> u64 {
     let plan = db.psql(
         "begin; select count(*) from outbox.claim('r', 10, '{}', '{}', 0); rollback; begin;
-         explain (analyze, buffers, timing off, format json) select * from outbox.claim('r', 10, '{}', '{}', 0); rollback",
+         explain (analyze, buffers, timing off, format json) select * from outbox.claim('r', 10, '{}', \
+         '{}', 0); rollback",
     );
     let plan: serde_json::Value = serde_json::from_str(&plan[plan.find('[').unwrap()..]).unwrap();
     let root = &plan[0]["Plan"];
@@ -367,7 +382,8 @@ fn a_claim_does_not_get_dearer_with_subscriptions_that_have_nothing_to_do() {
     db.psql("analyze");
     let few = buffers(&db);
     db.psql(
-        "select outbox.define_event_type('B'); select count(outbox.subscribe('idle' || n, 'B', 'https://e.com/'))
+        "select outbox.define_event_type('B'); select count(outbox.subscribe('idle' || n, 'B', \
+            'https://e.com/'))
          from generate_series(1, 5000) n; analyze",
     );
     let many = buffers(&db);

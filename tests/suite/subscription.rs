@@ -11,7 +11,8 @@ const SOON: Duration = Duration::from_secs(10);
 fn catalogue(hint: &str) -> Database {
     let db = installed(hint);
     db.psql(
-        "select outbox.define_event_type(t) from unnest('{Order.Paid,Order.Line.Added,Order,Invoice.Paid}'::text[]) t",
+        "select outbox.define_event_type(t) from \
+            unnest('{Order.Paid,Order.Line.Added,Order,Invoice.Paid}'::text[]) t",
     );
     db
 }
@@ -33,7 +34,8 @@ fn a_pattern_matches_what_it_says() {
              select outbox.emit(t.name) from outbox.event_type t where t.name <> 'outbox.ping'"
         ));
         let seen = db.psql(
-            "select string_agg(e.type, ',' order by e.type) from outbox.delivery d join outbox.event e on e.id = d.event_id",
+            "select string_agg(e.type, ',' order by e.type) from outbox.delivery d join outbox.event e on \
+                e.id = d.event_id",
         );
         assert_eq!(seen, matched, "{pattern}");
     }
@@ -57,10 +59,12 @@ fn a_pattern_that_no_event_type_matches_is_refused() {
         let calls = [
             format!("select outbox.subscribe('a', {pattern}, 'https://example.com/')"),
             format!(
-                "insert into outbox.subscription (subscriber, pattern, url) values ('a', {pattern}, 'https://example.com/')"
+                "insert into outbox.subscription (subscriber, pattern, url) values ('a', {pattern}, \
+                    'https://example.com/')"
             ),
             format!(
-                "select outbox.subscribe('a', '*', 'https://example.com/'); update outbox.subscription set pattern = {pattern}"
+                "select outbox.subscribe('a', '*', 'https://example.com/'); update outbox.subscription set \
+                    pattern = {pattern}"
             ),
         ];
         for call in calls.iter().take(if pattern == "null" { 2 } else { 3 }) {
@@ -154,7 +158,10 @@ fn a_url_that_can_be_posted_to_is_taken_as_it_is() {
         let id = db.psql(&format!("select outbox.subscribe('a', '*', '{url}')"));
         assert_eq!(db.psql(&format!("select url from outbox.subscription where id = {id}")), *url);
     }
-    db.psql("update outbox.setting set http_allowed = true; select outbox.subscribe('a', '*', 'http://example.com/')");
+    db.psql(
+        "update outbox.setting set http_allowed = true; select outbox.subscribe('a', '*', \
+        'http://example.com/')",
+    );
     let error = db.try_psql("select outbox.subscribe('a', '*', 'ftp://example.com/')").unwrap_err();
     assert_eq!(error.sqlstate, "OX006");
 }
@@ -275,7 +282,8 @@ const LIMITS: &[(&str, &str)] = &[
 fn a_limit_that_is_broken_is_named_and_the_row_is_not_shown() {
     let db = catalogue("subscription_limits");
     db.psql(
-        "select outbox.subscribe('a', '*', 'https://e.com/?token=hush1', headers => '{\"Authorization\": \"hush2\"}')",
+        "select outbox.subscribe('a', '*', 'https://e.com/?token=hush1', headers => '{\"Authorization\": \
+            \"hush2\"}')",
     );
     for (assignment, constraint) in LIMITS {
         let (column, value) = assignment.split_once(" = ").unwrap();
@@ -371,7 +379,10 @@ fn every_change_is_counted_and_signed_by_who_made_it() {
         "update outbox.subscription set status = 'paused', version = 99, id = 7, key = repeat('0', 12)",
     );
     assert_eq!(
-        db.psql("select version, created_by, updated_by, id, key <> repeat('0', 12), updated_at > created_at from outbox.subscription"),
+        db.psql(
+            "select version, created_by, updated_by, id, key <> repeat('0', 12), updated_at > \
+            created_at from outbox.subscription"
+        ),
         "2|postgres|subscription_admin|1|t|t"
     );
 }
@@ -402,7 +413,8 @@ fn plain_statements_do_what_the_functions_do() {
         ("truncate outbox.subscriber cascade", "OX012"),
         ("delete from outbox.subscriber", "23503"),
         (
-            "insert into outbox.subscription (subscriber, pattern, url) values ('a', '*', 'https://e.com/'), ('a', '*', 'https://e.com/')",
+            "insert into outbox.subscription (subscriber, pattern, url) values ('a', '*', \
+                'https://e.com/'), ('a', '*', 'https://e.com/')",
             "23505",
         ),
     ] {
@@ -449,7 +461,8 @@ fn ending_a_subscription_cancels_what_is_open_with_the_reason_on_record() {
 fn a_delivery_that_is_being_sent_when_its_subscription_ends_is_left_until_its_lease_ends() {
     let db = catalogue("subscription_leased");
     db.psql(
-        "select outbox.subscribe('a', '*', 'https://e.com/'); select outbox.emit('Order'), outbox.emit('Order');
+        "select outbox.subscribe('a', '*', 'https://e.com/'); select outbox.emit('Order'), \
+            outbox.emit('Order');
          select outbox.claim('r', 1, '{}', '{}', 0); delete from outbox.subscription",
     );
     assert_eq!(db.psql("select outbox.cancel_gone()"), "1");
@@ -492,12 +505,16 @@ async fn a_writer_that_began_before_the_end_leaves_nothing_without_an_owner() {
 fn a_ping_goes_to_one_subscription_of_any_status() {
     let db = catalogue("subscription_ping");
     db.psql(
-        "select outbox.subscribe('a', 'Order', 'https://e.com/'), outbox.subscribe('b', '*', 'https://e.com/');
+        "select outbox.subscribe('a', 'Order', 'https://e.com/'), outbox.subscribe('b', '*', \
+            'https://e.com/');
          update outbox.subscription set status = 'paused' where id = 1",
     );
     let id = db.psql("select outbox.ping(1)");
     assert_eq!(
-        db.psql(&format!("select event_type, subscription, subscriber, state, data ->> 'subscription' from outbox.find('{id}')")),
+        db.psql(&format!(
+            "select event_type, subscription, subscriber, state, data ->> 'subscription' from \
+            outbox.find('{id}')"
+        )),
         "outbox.ping|1|a|held|1"
     );
     assert_eq!(db.psql("select subscription from outbox.delivery"), "1");
@@ -532,7 +549,8 @@ fn every_subscription_has_a_secret_of_its_own_and_takes_another() {
     assert_eq!(db.psql("select version from outbox.subscription where id = 1"), "4", "relays read it anew");
     assert_eq!(db.psql("select count(*) from outbox.signing_key"), "2");
     let short = db.psql(
-        "select set_config('client_min_messages', 'error', false); select outbox.set_signing_secret(1, 'AQ==');
+        "select set_config('client_min_messages', 'error', false); select outbox.set_signing_secret(1, \
+            'AQ==');
          select outbox.signing_secret(1)",
     );
     assert!(short.ends_with("whsec_AQ=="), "short ones are taken with a warning: {short}");
@@ -591,15 +609,19 @@ fn a_reader_sees_everything_but_secrets() {
     login_roles(shared(), &["secret_reader"]);
     db.psql(
         "grant outbox_reader to secret_reader;
-         select outbox.subscribe('a', '*', 'https://e.com/hook?token=hush1', headers => '{\"Authorization\": \"hush2\"}');
+         select outbox.subscribe('a', '*', 'https://e.com/hook?token=hush1', headers => \
+         '{\"Authorization\": \"hush2\"}');
          select outbox.set_signing_secret(1, 'hush3hush3hush3hush3hush3hush3hu');
          select outbox.emit('Order'), outbox.emit('Order');
          select outbox.claim('r', 1, '{}', '{}', 0);
-         select outbox.settle('r', false, '{1}', '{1}', '{1}', array[event_slot], array[event_id], '{10}', '{5}',
-             '{rejected}', '{500}', '{status}', '{boom}', '{no}', array[null], '{1000}') from outbox.delivery where id = 1",
+         select outbox.settle('r', false, '{1}', '{1}', '{1}', array[event_slot], array[event_id], '{10}', \
+         '{5}',
+             '{rejected}', '{500}', '{status}', '{boom}', '{no}', array[null], '{1000}') from \
+             outbox.delivery where id = 1",
     );
     let relations = db.psql(
-        "select relname from pg_class where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'p', 'v')
+        "select relname from pg_class where relnamespace = 'outbox'::regnamespace and relkind in ('r', 'p', \
+            'v')
              and relname not in ('subscription', 'signing_key') order by relname",
     );
     for relation in relations.lines() {
@@ -636,10 +658,14 @@ fn a_reader_sees_everything_but_secrets() {
 fn a_relay_may_deliver_and_nothing_else() {
     let db = catalogue("secret_relay");
     login_roles(shared(), &["secret_relay"]);
-    db.psql("grant outbox_relay to secret_relay; select outbox.subscribe('a', '*', 'https://e.com/'); select outbox.emit('Order')");
+    db.psql(
+        "grant outbox_relay to secret_relay; select outbox.subscribe('a', '*', 'https://e.com/'); \
+        select outbox.emit('Order')",
+    );
     db.psql_as(
         "secret_relay",
-        "select outbox.claim('r', 1, '{}', '{}', 0); select outbox.subscription_settings('{1}'); select outbox.cancel_gone();
+        "select outbox.claim('r', 1, '{}', '{}', 0); select outbox.subscription_settings('{1}'); select \
+            outbox.cancel_gone();
          select outbox.report_relay('r', 'h', 1, '0')",
     );
     for denied in [
@@ -705,8 +731,10 @@ fn find_takes_every_form_of_a_webhook_id_and_refuses_the_rest() {
 /// Ends delivery `n` of a database with this outcome; `null` puts it back for an hour.
 fn settle(db: &Database, n: u32, attempt: u32, class: &str, outcome: &str) {
     db.psql(&format!(
-        "select outbox.settle('r', false, array[d.id], '{{{attempt}}}', array[d.subscription], array[d.event_slot],
-             array[d.event_id], '{{10}}', '{{5}}', '{{{class}}}', array[null::int], array[null], array[null], array[null],
+        "select outbox.settle('r', false, array[d.id], '{{{attempt}}}', array[d.subscription], \
+            array[d.event_slot],
+             array[d.event_id], '{{10}}', '{{5}}', '{{{class}}}', array[null::int], array[null], \
+             array[null], array[null],
              array[{outcome}], '{{3600000}}') from outbox.delivery d where d.id = {n}"
     ));
 }
@@ -754,7 +782,8 @@ fn a_waiting_delivery_becomes_due_and_one_being_sent_is_left_alone() {
 fn what_is_gone_or_was_never_there_cannot_be_retried() {
     let db = catalogue("retry_gone");
     db.psql(
-        "select outbox.subscribe('a', '*', 'https://e.com/'); select outbox.emit('Order'), outbox.emit('Order');
+        "select outbox.subscribe('a', '*', 'https://e.com/'); select outbox.emit('Order'), \
+            outbox.emit('Order');
          select outbox.claim('r', 1, '{}', '{}', 0)",
     );
     settle(&db, 1, 1, "rejected", "'dead'");
