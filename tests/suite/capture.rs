@@ -3,7 +3,7 @@
 use crate::installed::{EVENTS, installed, subscribed};
 use crate::support::Database;
 
-/// A statement and the events it must give. `setup` makes and watches tables in schema `app`, which is new each time.
+/// A statement and the events it must give. `setup` makes and watches tables in schema `app`, new each time.
 struct Case {
     promise: &'static str,
     setup: &'static str,
@@ -112,9 +112,11 @@ const WRITES: &[Case] = &[
 const KEYS: &[Case] = &[
     Case {
         promise: "a key of several columns is a json array",
-        setup: "create table item (a int, b text, note text, primary key (b, a)); select outbox.watch('item', 'Item');",
+        setup: "create table item (a int, b text, note text, primary key (b, a)); select \
+            outbox.watch('item', 'Item');",
         act: "insert into item values (7, 'x\"y', 'n'); update item set note = 'm'; update item set a = 8",
-        events: "Item.Create [\"x\\\"y\", 7]\nItem.Update [\"x\\\"y\", 7]\nItem.Delete [\"x\\\"y\", 7]\nItem.Create [\"x\\\"y\", 8]",
+        events: "Item.Create [\"x\\\"y\", 7]\nItem.Update [\"x\\\"y\", 7]\nItem.Delete [\"x\\\"y\", \
+            7]\nItem.Create [\"x\\\"y\", 8]",
     },
     Case {
         promise: "a changed key is a delete and a create",
@@ -124,13 +126,15 @@ const KEYS: &[Case] = &[
     },
     Case {
         promise: "swapped keys are two updates",
-        setup: "create table item (id int primary key deferrable, note text); select outbox.watch('item', 'Item');",
+        setup: "create table item (id int primary key deferrable, note text); select outbox.watch('item', \
+            'Item');",
         act: "insert into item values (1, 'a'), (2, 'b'); update item set id = 3 - id",
         events: "Item.Create 1\nItem.Create 2\nItem.Update 2\nItem.Update 1",
     },
     Case {
         promise: "a shifted key range: the ends change, the middle is updated",
-        setup: "create table item (id int primary key deferrable, note text); select outbox.watch('item', 'Item');",
+        setup: "create table item (id int primary key deferrable, note text); select outbox.watch('item', \
+            'Item');",
         act: "insert into item values (1, 'a'), (2, 'b'); update item set id = id + 1",
         events: "Item.Create 1\nItem.Create 2\nItem.Update 2\nItem.Delete 1\nItem.Create 3",
     },
@@ -146,7 +150,8 @@ const KEYS: &[Case] = &[
     Case {
         promise: "a column of a table without a primary key, twins included",
         setup: "create table item (code text, note text); select outbox.watch('item', 'Item', id => 'code');",
-        act: "insert into item values ('a', '1'), ('a', '2'), ('b', '3'); update item set note = note || '!'; \
+        act: "insert into item values ('a', '1'), ('a', '2'), ('b', '3'); update item set note = note || \
+            '!'; \
               update item set code = 'c' where code = 'b'; delete from item where code = 'a'",
         events: "Item.Create a\nItem.Create a\nItem.Create b\nItem.Update a\nItem.Update a\nItem.Update b\n\
                  Item.Delete b\nItem.Create c\nItem.Delete a\nItem.Delete a",
@@ -163,11 +168,13 @@ const KEYS: &[Case] = &[
                 create table b (id boolean primary key); create table c (id char(4) primary key); \
                 create table z (id timestamptz primary key); create table y (id bytea primary key); \
                 select outbox.watch(t::regclass, upper(t)) from unnest('{u,d,b,c,z,y}'::text[]) t;",
-        act: "insert into u values ('00000000-0000-0000-0000-00000000000A'); insert into d values ('2026-01-31'); \
+        act: "insert into u values ('00000000-0000-0000-0000-00000000000A'); insert into d values \
+            ('2026-01-31'); \
               insert into b values (true); insert into c values ('ab'); insert into y values ('\\x00ff'); \
               set timezone = 'Asia/Kolkata'; set datestyle = 'German'; set bytea_output = 'escape'; \
               insert into z values ('2026-01-31 00:00Z')",
-        events: "U.Create 00000000-0000-0000-0000-00000000000a\nD.Create 2026-01-31\nB.Create true\nC.Create ab\n\
+        events: "U.Create 00000000-0000-0000-0000-00000000000a\nD.Create 2026-01-31\nB.Create \
+            true\nC.Create ab\n\
                  Y.Create \\x00ff\nZ.Create 2026-01-31 00:00:00+00",
     },
     Case {
@@ -183,7 +190,8 @@ const CHAINS: &[Case] = &[
     Case {
         promise: "a foreign key that cascades",
         setup: "create table item (id int primary key, note text); select outbox.watch('item', 'Item'); \
-                create table part (id int primary key, item int references item on delete cascade on update cascade); \
+                create table part (id int primary key, item int references item on delete cascade on update \
+                cascade); \
                 select outbox.watch('part', 'Part');",
         act: "insert into item values (1, 'a'); insert into part values (10, 1), (11, 1); \
               update item set id = 2; delete from item",
@@ -212,14 +220,16 @@ const CHAINS: &[Case] = &[
         promise: "a before trigger has the last word",
         setup: "create table item (id int primary key, note text); select outbox.watch('item', 'Item'); \
                 create function shift() returns trigger language plpgsql as \
-                $$ begin new.id := new.id + 100; return case when new.note is null then null else new end; end $$; \
+                $$ begin new.id := new.id + 100; return case when new.note is null then null else new end; \
+                end $$; \
                 create trigger shift before insert on item for each row execute function shift();",
         act: "insert into item values (1, 'a'), (2, null)",
         events: "Item.Create 101",
     },
     Case {
         promise: "a deferred constraint that fails takes the events along",
-        setup: "create table item (id int primary key, next int references item deferrable initially deferred); \
+        setup: "create table item (id int primary key, next int references item deferrable initially \
+            deferred); \
                 select outbox.watch('item', 'Item');",
         act: "do $$ begin insert into item values (1, 9); set constraints all immediate; \
               exception when foreign_key_violation then null; end $$; insert into item values (2, 2)",
@@ -234,11 +244,15 @@ const CHAINS: &[Case] = &[
     Case {
         promise: "settings that change how sql is read or planned",
         setup: ITEM,
-        act: "set plpgsql.extra_errors = 'all'; set plpgsql.variable_conflict = 'use_variable'; set array_nulls = off; \
-              set transform_null_equals = on; set standard_conforming_strings = off; set escape_string_warning = off; \
-              set enable_hashjoin = off; set enable_mergejoin = off; set enable_indexscan = off; set row_security = off; \
+        act: "set plpgsql.extra_errors = 'all'; set plpgsql.variable_conflict = 'use_variable'; set \
+            array_nulls = off; \
+              set transform_null_equals = on; set standard_conforming_strings = off; set \
+              escape_string_warning = off; \
+              set enable_hashjoin = off; set enable_mergejoin = off; set enable_indexscan = off; set \
+              row_security = off; \
               set quote_all_identifiers = on; set default_transaction_isolation = 'serializable'; \
-              insert into item values (1, 'a'); update item set note = 'b'; update item set id = 2; delete from item",
+              insert into item values (1, 'a'); update item set note = 'b'; update item set id = 2; delete \
+              from item",
         events: "Item.Create 1\nItem.Update 1\nItem.Delete 1\nItem.Create 2\nItem.Delete 2",
     },
 ];
@@ -296,12 +310,15 @@ fn values_are_written_the_same_whatever_the_session_is_set_to() {
         "create type mood as enum ('ok', 'low'); create type pair as (a int, b text);
          create domain positive as numeric check (value > 0);
          create extension citext;
-         create table item (id int primary key, big numeric, f float8, ts timestamptz, d date, i interval, b bytea,
-             a int[], m mood, p pair, r int4range, c citext, pos positive, j json, jb jsonb, net inet, ms mood[]);
+         create table item (id int primary key, big numeric, f float8, ts timestamptz, d date, i interval, \
+         b bytea,
+             a int[], m mood, p pair, r int4range, c citext, pos positive, j json, jb jsonb, net inet, ms \
+             mood[]);
          select outbox.watch('item', 'Item')",
     );
     let row = "123456789012345678901234567890.5, 0.1::float8 + 0.2::float8, '2026-01-31 12:00Z', 'infinity', \
-        '1 day 02:00', '\\x00ff', '{1,null,3}', 'low', row(1, 'x')::pair, '[1,5)', 'CaSe', 7, '{\"b\":1,\"a\":1e400}', \
+        '1 day 02:00', '\\x00ff', '{1,null,3}', 'low', row(1, 'x')::pair, '[1,5)', 'CaSe', 7, \
+        '{\"b\":1,\"a\":1e400}', \
         '[1e400]', '10.0.0.1/8', '{ok,null}'";
     let sessions = [
         "",
@@ -314,14 +331,16 @@ fn values_are_written_the_same_whatever_the_session_is_set_to() {
     }
     assert_eq!(db.psql("select count(distinct data - 'id') from outbox.event"), "1");
     let seen = db.psql(
-        "select data ->> 'big', data ->> 'f', data ->> 'ts', data ->> 'd', data ->> 'i', data ->> 'b', data -> 'a',
+        "select data ->> 'big', data ->> 'f', data ->> 'ts', data ->> 'd', data ->> 'i', data ->> 'b', data \
+            -> 'a',
              data ->> 'm', data -> 'p', data ->> 'r', data ->> 'c', data -> 'pos', length(data -> 'jb' ->> 0),
              data ->> 'net', data -> 'ms'
          from outbox.event order by id limit 1",
     );
     assert_eq!(
         seen,
-        "123456789012345678901234567890.5|0.30000000000000004|2026-01-31T12:00:00+00:00|infinity|1 day 02:00:00|\
+        "123456789012345678901234567890.5|0.30000000000000004|2026-01-31T12:00:00+00:00|infinity|1 day \
+            02:00:00|\
          \\x00ff|[1, null, 3]|low|{\"a\": 1, \"b\": \"x\"}|[1,5)|CaSe|7|401|10.0.0.1/8|[\"ok\", null]"
     );
 }
@@ -332,7 +351,8 @@ fn values_json_has_no_number_for_become_strings() {
     db.psql(
         "create table item (id int primary key, n numeric, f float8, t timestamp, d date);
          select outbox.watch('item', 'Item');
-         insert into item values (1, 'NaN', '-infinity', 'infinity', '-infinity'), (2, 'infinity', 'NaN', null, null)",
+         insert into item values (1, 'NaN', '-infinity', 'infinity', '-infinity'), (2, 'infinity', 'NaN', \
+         null, null)",
     );
     assert_eq!(
         db.psql("select data - 'id' from outbox.event order by id"),
@@ -415,7 +435,8 @@ fn no_name_is_too_strange_for_a_table_a_schema_or_a_column() {
         ));
         assert_eq!(
             db.psql(EVENTS),
-            "Item.Create 1\nItem.Update 1\nItem.Delete 1\nItem.Create 2\nItem.Delete 2\nItem.Create 1\nItem.Update 1",
+            "Item.Create 1\nItem.Update 1\nItem.Delete 1\nItem.Create 2\nItem.Delete 2\nItem.Create \
+                1\nItem.Update 1",
             "{name}"
         );
         let keys = db
@@ -432,7 +453,8 @@ fn all_strange_names_at_once_are_columns_of_one_row() {
         HOSTILE.iter().map(|name| format!("{} text default 'x'", quoted(name))).collect();
     db.psql(&format!(
         "create table item ({}, primary key (old, tg_op, k)); select outbox.watch('item', 'Item');
-         insert into item default values; update item set \"pair\" = 'y'; update item set old = 'z'; delete from item",
+         insert into item default values; update item set \"pair\" = 'y'; update item set old = 'z'; delete \
+         from item",
         columns.join(", ")
     ));
     let id = "[\"x\", \"x\", \"x\"]";
@@ -465,7 +487,8 @@ fn without_a_subscription_there_is_no_event_unless_history_is_kept() {
     let db = installed("capture_history");
     db.psql(
         "create table item (id int primary key, note text); select outbox.watch('item', 'Item');
-         create table kept (id int primary key, note text); select outbox.watch('kept', 'Kept', history => true);
+         create table kept (id int primary key, note text); select outbox.watch('kept', 'Kept', history => \
+         true);
          select outbox.subscribe('a', 'Item.Update', 'https://example.com/')",
     );
     let act = "insert into $ values (1, 'a'); update $ set note = 'b'; update $ set id = 2; delete from $;";
@@ -490,12 +513,14 @@ fn each_matching_subscription_gets_one_delivery() {
     );
     let seen = db.psql(
         "select e.type, string_agg(s.subscriber, ',' order by s.subscriber)
-         from outbox.delivery d join outbox.event e on e.id = d.event_id join outbox.subscription s on s.id = d.subscription
+         from outbox.delivery d join outbox.event e on e.id = d.event_id join outbox.subscription s on s.id \
+         = d.subscription
          group by e.id, e.type order by e.id",
     );
     assert_eq!(
         seen,
-        "Item.Create|all,object\nItem.Update|all,exact,object\nItem.Delete|all,object,other\nItem.Create|all,object"
+        "Item.Create|all,object\nItem.Update|all,exact,object\n\
+         Item.Delete|all,object,other\nItem.Create|all,object"
     );
 }
 
@@ -525,8 +550,10 @@ fn a_row_over_the_limit_is_sent_without_its_data_and_the_write_succeeds() {
         "create table item (id int primary key, t text, b bytea, j jsonb, a text[]);
          select outbox.watch('item', 'Item', row_bytes_max => 1024);
          insert into item (id, t) values (1, repeat('x', 900)), (2, repeat('x', 1100));
-         insert into item (id, b) values (3, decode(repeat('ab', 400), 'hex')), (4, decode(repeat('ab', 600), 'hex'));
-         insert into item (id, a) values (5, (select array_agg(md5(g::text)) from generate_series(1, 500) g))",
+         insert into item (id, b) values (3, decode(repeat('ab', 400), 'hex')), (4, decode(repeat('ab', \
+         600), 'hex'));
+         insert into item (id, a) values (5, (select array_agg(md5(g::text)) from generate_series(1, 500) \
+         g))",
     );
     assert_eq!(
         db.psql("select object_id, data ? 'payload_omitted' from outbox.event order by id"),
@@ -554,12 +581,16 @@ fn long_ids(db: &Database) -> String {
          create table two (a text, b text, primary key (a, b)); select outbox.watch('two', 'Two');
          create table expr (t text); select outbox.watch('expr', 'Expr', id => 't');
          insert into item select string_agg(md5(g::text), '') from generate_series(1, 84) g;
-         insert into two select repeat(E'\\x01', 1500), string_agg(md5(g::text), '') from generate_series(1, 60) g;
+         insert into two select repeat(E'\\x01', 1500), string_agg(md5(g::text), '') from \
+         generate_series(1, 60) g;
          insert into expr select string_agg(md5(g::text), '') from generate_series(1, 10000) g;
          insert into expr select string_agg(md5(g::text), '') || 'z' from generate_series(1, 10000) g;
          update expr set t = t || '!' where t like '%z'",
     );
-    db.psql("select type, count(distinct object_id), max(octet_length(object_id)) <= 1000 from outbox.event group by type order by 1")
+    db.psql(
+        "select type, count(distinct object_id), max(octet_length(object_id)) <= 1000 from outbox.event \
+        group by type order by 1",
+    )
 }
 
 #[test]

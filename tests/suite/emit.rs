@@ -6,7 +6,8 @@ use crate::support::{Database, shared};
 fn with_types(hint: &str) -> Database {
     let db = installed(hint);
     db.psql(
-        "select outbox.define_event_type(t) from unnest('{Invoice.Overdue,Invoice.Paid,Invoice,a.b.c}'::text[]) t;
+        "select outbox.define_event_type(t) from \
+            unnest('{Invoice.Overdue,Invoice.Paid,Invoice,a.b.c}'::text[]) t;
          select outbox.subscribe('all', '*', 'https://example.com/'),
              outbox.subscribe('invoices', 'Invoice.*', 'https://example.com/')",
     );
@@ -17,7 +18,8 @@ fn with_types(hint: &str) -> Database {
 fn what_emit_returns_leads_to_the_event_and_its_deliveries() {
     let db = with_types("emit_find");
     let uid = db.psql("select outbox.emit('Invoice.Paid', '{\"n\": 1}', 'Invoice', '7')");
-    let by_uid = "select event_type, object, object_id, data, subscriber, state, attempt from outbox.find($) order by subscriber";
+    let by_uid = "select event_type, object, object_id, data, subscriber, state, attempt from \
+        outbox.find($) order by subscriber";
     let both = "Invoice.Paid|Invoice|7|{\"n\": 1}|all|due|\nInvoice.Paid|Invoice|7|{\"n\": 1}|invoices|due|";
     assert_eq!(db.psql(&by_uid.replace('$', &format!("'{uid}'"))), both);
     let id =
@@ -91,7 +93,10 @@ fn any_json_is_data() {
         let uid = db.psql(&format!("select outbox.emit('Invoice', {data})"));
         assert_eq!(db.psql(&format!("select data from outbox.event where uid = '{uid}'")), stored);
     }
-    db.psql("select outbox.emit('Invoice', to_jsonb((select string_agg(md5(g::text), '') from generate_series(1, 40000) g)))");
+    db.psql(
+        "select outbox.emit('Invoice', to_jsonb((select string_agg(md5(g::text), '') from \
+        generate_series(1, 40000) g)))",
+    );
     let omitted = db.psql("select data ->> 'payload_omitted' from outbox.event order by id desc limit 1");
     assert_eq!(omitted, "the data holds more than 1048576 bytes");
 }
@@ -117,7 +122,8 @@ fn an_emit_that_is_rolled_back_never_was() {
     let db = with_types("emit_rollback");
     db.psql(
         "begin; select outbox.emit('Invoice'); rollback;
-         begin; savepoint s; select outbox.emit('Invoice'); rollback to s; select outbox.emit('a.b.c'); commit",
+         begin; savepoint s; select outbox.emit('Invoice'); rollback to s; select outbox.emit('a.b.c'); \
+         commit",
     );
     assert_eq!(db.psql("select type from outbox.event"), "a.b.c");
     assert_eq!(db.psql("select count(*) from outbox.delivery"), "1");

@@ -6,17 +6,18 @@ use std::sync::OnceLock;
 use crate::support::{Cluster, Database, Outboxd, shared};
 
 /// What happened, one line per event: type and object id, `-` where there is none.
-pub const EVENTS: &str = "select type || ' ' || coalesce(object_id, '-') from outbox.event order by id";
+pub(crate) const EVENTS: &str = "select type || ' ' || coalesce(object_id, '-') from outbox.event order by \
+    id";
 
 /// Installs schema `outbox` as an operator would.
-pub fn migrate(database: &Database) {
+pub(crate) fn migrate(database: &Database) {
     let outboxd = Outboxd::new(Path::new(env!("CARGO_BIN_EXE_outboxd")));
     let output = outboxd.run(&["migrate"], &[("DATABASE_URL", &database.url())]);
     assert_eq!(output.code, 0, "migrate failed: {}", output.stderr);
 }
 
 /// A database of the shared cluster with the schema installed.
-pub fn installed(hint: &str) -> Database {
+pub(crate) fn installed(hint: &str) -> Database {
     static TEMPLATE: OnceLock<String> = OnceLock::new();
     let template = TEMPLATE.get_or_init(|| {
         let database = shared().database("template_of_outbox");
@@ -25,19 +26,21 @@ pub fn installed(hint: &str) -> Database {
     });
     let database = shared().database(hint);
     let (name, admin) = (database.name(), shared().admin());
-    admin.psql(&format!("drop database \"{name}\"; create database \"{name}\" template \"{template}\""));
+    // Renamed away rather than dropped: that would cost a checkpoint each time.
+    admin.psql(&format!("alter database \"{name}\" rename to \"{name}_empty\""));
+    admin.psql(&format!("create database \"{name}\" template \"{template}\""));
     database
 }
 
 /// As [`installed`], with one subscription that wants everything.
-pub fn subscribed(hint: &str) -> Database {
+pub(crate) fn subscribed(hint: &str) -> Database {
     let database = installed(hint);
     database.psql("select outbox.subscribe('all', '*', 'https://example.com/')");
     database
 }
 
 /// Makes LOGIN roles of the cluster that are not there yet.
-pub fn login_roles(cluster: &Cluster, names: &[&str]) {
+pub(crate) fn login_roles(cluster: &Cluster, names: &[&str]) {
     for name in names {
         cluster.admin().psql(&format!(
             "do $$ begin create role \"{name}\" login; \
