@@ -115,7 +115,9 @@ fn definer_functions_fix_their_search_path_and_are_not_for_everybody() {
     db.psql("create table item (id int primary key); select outbox.watch('item', 'Item')");
     let loose = db.psql(
         "select p.oid::regprocedure from pg_proc p where p.pronamespace = 'outbox'::regnamespace
-             and (p.prosecdef and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)
+             -- Captures name everything with its schema instead; tests/suite/harmless.rs lays traps for them.
+             and (p.prosecdef and p.proname !~ '^capture_[0-9]+$'
+                     and not coalesce('search_path=pg_catalog, pg_temp' = any (p.proconfig), false)
                  or has_function_privilege('public', p.oid, 'execute'))",
     );
     assert_eq!(loose, "");
