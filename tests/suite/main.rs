@@ -10,6 +10,7 @@ mod connection;
 mod golden;
 mod hosts;
 mod installing;
+mod login;
 mod migrate;
 mod print;
 mod relay;
