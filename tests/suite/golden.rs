@@ -107,7 +107,8 @@ fn no_released_migration_was_edited() {
             was == checksum || is_to_be_written(),
             "migration {name} is {checksum}, recorded is {was}: it is unreleased, so UPDATE_EXPECT=1 records it"
         );
-        text += &format!("{name} {checksum} {release}\n");
+        text += &[*name, &checksum, release].join(" ");
+        text.push('\n');
     }
     for line in &recorded {
         let known = MIGRATIONS.iter().any(|(name, _)| *name == line[0]);
