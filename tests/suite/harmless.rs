@@ -394,3 +394,37 @@ fn a_publication_of_all_tables_does_not_stand_in_the_way() {
     );
     assert_eq!(db.psql("select count(*) from outbox.event"), "3");
 }
+
+#[test]
+fn a_cast_made_by_the_owner_of_a_table_never_runs_with_the_rights_of_the_outbox() {
+    let db = subscribed("harmless_casts");
+    login_roles(shared(), &["cast_maker"]);
+    db.psql(
+        "create table witness (who name, how text); grant insert on witness to public;
+         create schema mine authorization cast_maker; select outbox.permit_watch('cast_maker')",
+    );
+    db.psql_as(
+        "cast_maker",
+        "create type mine.mood as enum ('good', 'bad'); create type mine.pair as (a int, m mine.mood);
+         create table mine.item (id mine.mood, n int, m mine.mood, p mine.pair, ms mine.mood[], j jsonb, primary key (id, n));
+         create table mine.later (id int primary key, m text);
+         select outbox.watch('mine.item', 'Item'), outbox.watch('mine.later', 'Later');
+         create function mine.json(mine.mood) returns json language plpgsql as $$
+         begin insert into public.witness values (current_user, 'json'); return '\"x\"'; end $$;
+         create function mine.text(mine.mood) returns text language plpgsql as $$
+         begin insert into public.witness values (current_user, 'text'); return 'x'; end $$;
+         create cast (mine.mood as json) with function mine.json; create cast (mine.mood as text) with function mine.text;
+         insert into mine.item values ('good', 1, 'bad', (1, 'bad'), '{bad}', '{\"a\": 1.50}'); update mine.item set n = 2;
+         insert into mine.later values (1, 'good');
+         alter table mine.later alter m type mine.mood using m::mine.mood; update mine.later set m = 'bad'",
+    );
+    assert_eq!(db.psql("select distinct who, how from witness where who <> 'cast_maker'"), "");
+    assert_eq!(
+        db.psql("select type, object_id, data from outbox.event order by id"),
+        "Item.Create|[\"good\", \"1\"]|{\"j\": {\"a\": 1.50}, \"m\": \"bad\", \"n\": 1, \"p\": \"(1,bad)\", \"id\": \"good\", \"ms\": \"{bad}\"}\n\
+         Item.Delete|[\"good\", \"1\"]|{\"j\": {\"a\": 1.50}, \"m\": \"bad\", \"n\": 1, \"p\": \"(1,bad)\", \"id\": \"good\", \"ms\": \"{bad}\"}\n\
+         Item.Create|[\"good\", \"2\"]|{\"j\": {\"a\": 1.50}, \"m\": \"bad\", \"n\": 2, \"p\": \"(1,bad)\", \"id\": \"good\", \"ms\": \"{bad}\"}\n\
+         Later.Create|1|{\"m\": \"good\", \"id\": 1}\n\
+         Later.Update|1|{\"payload_omitted\": \"a column got a type that is not of Postgres itself: call outbox.watch() again\"}"
+    );
+}

@@ -1,6 +1,6 @@
 //! `outboxd migrate` and `outboxd migrate --check` as an operator meets them.
 
-use outboxd::schema::print;
+use outboxd::schema::{INSTALL_LOCK, print};
 
 use crate::installing::{
     ONE_TRANSACTION, RELEASE, SOON, apply, assert_unlocked, everything_in, expect_code, expect_text,
@@ -37,23 +37,33 @@ fn twice_is_once() {
     assert_unlocked(&db);
 }
 
-#[test]
-fn twenty_at_once_are_once_whether_by_migrate_or_by_psql() {
+/// A session holds them back until all twenty wait, so that they really start together.
+#[tokio::test]
+async fn twenty_at_once_are_once_whether_by_migrate_or_by_psql() {
     const EACH: usize = 10;
     let db = shared().database("twenty");
-    let (url, script) = (db.url(), print(RELEASE).unwrap());
-    std::thread::scope(|scope| {
-        let scripts: Vec<_> =
-            (0..EACH).map(|_| scope.spawn(|| apply(shared(), &url, ONE_TRANSACTION, &script))).collect();
-        let env = [("DATABASE_URL", url.as_str())];
-        let commands: Vec<_> = (0..EACH).map(|_| outboxd().spawn(&["migrate"], &env)).collect();
-        for command in commands {
-            assert_eq!(command.wait(SOON), 0, "{:?}", command.lines());
-        }
-        for script in scripts {
-            script.join().unwrap().unwrap();
-        }
-    });
+    let first = db.session().await;
+    first.execute(&format!("select pg_advisory_lock({INSTALL_LOCK})")).await;
+    let script = print(RELEASE).unwrap();
+    let by_psql = || {
+        let (url, script) = (db.url(), script.clone());
+        std::thread::spawn(move || apply(shared(), &url, ONE_TRANSACTION, &script))
+    };
+    let by_migrate = || outboxd().spawn(&["migrate"], &[("DATABASE_URL", &db.url())]);
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'";
+    // The commands come first: behind a script, which installs everything at once, they would find all done.
+    let commands: Vec<_> = (0..EACH).map(|_| by_migrate()).collect();
+    db.wait_until_async(&format!("select ({waiting}) = {EACH}"), SOON).await;
+    let scripts: Vec<_> = (0..EACH).map(|_| by_psql()).collect();
+    db.wait_until_async(&format!("select ({waiting}) = 2 * {EACH}"), SOON).await;
+    first.execute("select pg_advisory_unlock_all()").await;
+    for command in commands {
+        assert_eq!(command.wait(SOON), 0, "{:?}", command.lines());
+    }
+    for script in scripts {
+        script.join().unwrap().unwrap();
+    }
     assert_eq!(db.psql(RECORDED), "1|1");
     assert_unlocked(&db);
     expect_code(0, &on(&db, &["migrate", "--check"]));
