@@ -26,7 +26,15 @@ CREATE FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolea
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_signature(relation oid) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -36,6 +44,10 @@ CREATE FUNCTION outbox.capture_size(relation regclass, bytes_max integer) RETURN
     AS ...;
 CREATE FUNCTION outbox.capture_source(watch outbox.watch) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_values(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
@@ -982,9 +994,12 @@ GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;

@@ -7,13 +7,9 @@ mod support;
 mod architecture;
 mod capture;
 mod connection;
-<<<<<<< HEAD
 mod crash;
 mod definitions;
 mod emit;
-=======
-mod definitions;
->>>>>>> tb
 mod golden;
 mod harmless;
 mod hosts;
@@ -27,10 +23,7 @@ mod relay;
 mod roles;
 mod sizes;
 mod source;
-<<<<<<< HEAD
 mod stage;
-=======
->>>>>>> tb
 mod subscription;
 mod support_selftest;
 mod tls;
