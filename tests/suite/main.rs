@@ -9,6 +9,7 @@ mod capture;
 mod connection;
 mod crash;
 mod definitions;
+mod demo;
 mod emit;
 mod golden;
 mod harmless;

@@ -1,0 +1,19 @@
+//! The demo, as `./contrib/demo --once` plays it.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+#[test]
+fn the_shop_gets_exactly_the_expected_posts() {
+    // cargo builds examples beside the tests.
+    let deps = std::env::current_exe().unwrap();
+    let demo: PathBuf = deps.parent().and_then(|folder| folder.parent()).unwrap().join("examples/demo");
+    let output = Command::new(demo)
+        .args(["--once", "--outboxd", env!("CARGO_BIN_EXE_outboxd")])
+        .env_remove("DATABASE_URL")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Exactly the expected POSTs arrived"), "{said}");
+}
