@@ -37,36 +37,43 @@ fn twice_is_once() {
     assert_unlocked(&db);
 }
 
-/// A session holds them back until all twenty wait, so that they really start together.
 #[tokio::test]
-async fn twenty_at_once_are_once_whether_by_migrate_or_by_psql() {
+async fn many_at_once_are_once_whether_by_migrate_or_by_psql() {
     const EACH: usize = 10;
-    let db = shared().database("twenty");
-    let first = db.session().await;
-    first.execute(&format!("select pg_advisory_lock({INSTALL_LOCK})")).await;
     let script = print(RELEASE).unwrap();
-    let by_psql = || {
-        let (url, script) = (db.url(), script.clone());
-        std::thread::spawn(move || apply(shared(), &url, ONE_TRANSACTION, &script))
-    };
-    let by_migrate = || outboxd().spawn(&["migrate"], &[("DATABASE_URL", &db.url())]);
     let waiting = "select count(*) from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory'";
-    // The commands come first: behind a script, which installs everything at once, they would find all done.
-    let commands: Vec<_> = (0..EACH).map(|_| by_migrate()).collect();
-    db.wait_until_async(&format!("select ({waiting}) = {EACH}"), SOON).await;
-    let scripts: Vec<_> = (0..EACH).map(|_| by_psql()).collect();
-    db.wait_until_async(&format!("select ({waiting}) = 2 * {EACH}"), SOON).await;
-    first.execute("select pg_advisory_unlock_all()").await;
-    for command in commands {
-        assert_eq!(command.wait(SOON), 0, "{:?}", command.lines());
+    // Who comes first does the work while the others watch, so each kind is once the first.
+    for scripts_first in [false, true] {
+        let db = shared().database("many");
+        let by_psql = || {
+            let (url, script) = (db.url(), script.clone());
+            std::thread::spawn(move || apply(shared(), &url, ONE_TRANSACTION, &script))
+        };
+        let by_migrate = || outboxd().spawn(&["migrate"], &[("DATABASE_URL", &db.url())]);
+        let (mut scripts, mut commands) = (Vec::new(), Vec::new());
+        // Held back until all of them wait, so that they really start together.
+        let barrier = db.session().await;
+        barrier.execute(&format!("select pg_advisory_lock({INSTALL_LOCK})")).await;
+        for (count, are_scripts) in [(EACH, scripts_first), (2 * EACH, !scripts_first)] {
+            if are_scripts {
+                scripts.extend((0..EACH).map(|_| by_psql()));
+            } else {
+                commands.extend((0..EACH).map(|_| by_migrate()));
+            }
+            db.wait_until_async(&format!("select ({waiting}) = {count}"), SOON).await;
+        }
+        barrier.execute("select pg_advisory_unlock_all()").await;
+        for command in commands {
+            assert_eq!(command.wait(SOON), 0, "{:?}", command.lines());
+        }
+        for script in scripts {
+            script.join().unwrap().unwrap();
+        }
+        assert_eq!(db.psql(RECORDED), "1|1");
+        assert_unlocked(&db);
+        expect_code(0, &on(&db, &["migrate", "--check"]));
     }
-    for script in scripts {
-        script.join().unwrap().unwrap();
-    }
-    assert_eq!(db.psql(RECORDED), "1|1");
-    assert_unlocked(&db);
-    expect_code(0, &on(&db, &["migrate", "--check"]));
 }
 
 /// What a database does not fit in, as an operator is told it.
