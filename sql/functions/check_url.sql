@@ -10,7 +10,8 @@ as $$
 declare
     _authority text := substring(check_url.url from '^[a-zA-Z][a-zA-Z0-9+.-]*://([^/?#]*)');
     _host      text := substring(_authority from '^(\[[^]]*\]|[^:@]*)(:[^@]*)?$');
-    _port      text := substring(_authority from '^(?:\[[^]]*\]|[^:]*):(.*)$');
+    -- Not after the first colon: those between brackets belong to the address.
+    _port      text := substring(_authority from '^(?:\[[^]]*\]|[^]:[]*):(.*)$');
     _problem   text;
     _hint      text := 'For example https://hooks.example.com/orders.';
 begin
@@ -38,6 +39,13 @@ begin
             and _host !~ '^(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}$'
             then 'its host is a number: write an address as four decimal numbers'
     end;
+    if _problem is null and _host ~ '^(\[.*\]|[0-9.]*)$' then
+        begin
+            perform trim(both '[]' from _host)::inet;
+        exception when invalid_text_representation then
+            _problem := 'its host is not an IP address';
+        end;
+    end if;
     if _problem is not null then
         raise exception 'this URL cannot be subscribed%: %', coalesce(' (host ' || left(_host, 100) || ')', ''), _problem
             using errcode = 'OX006', hint = _hint;

@@ -1,5 +1,5 @@
 create or replace function outbox.claim(
-    relay text, free integer, busy bigint[], busy_free integer[], start_after bigint
+    relay text, free integer, busy bigint[], busy_running integer[], start_after bigint
 ) returns table (
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision
@@ -17,10 +17,10 @@ as $$
 -- no subscription waits behind others for ever when there are more due than slots.
 --
 -- Arguments:
---   relay            its name, shown as outbox.delivery.leased_by
---   free             how many deliveries it can start now
---   busy, busy_free  subscriptions that it is sending to already, and how many more each may have at a time
---   start_after      the subscription at which the last claim stopped; 0 at first
+--   relay               its name, shown as outbox.delivery.leased_by
+--   free                how many deliveries it can start now
+--   busy, busy_running  subscriptions that it is sending to already, and how many POSTs each has under way
+--   start_after         the subscription at which the last claim stopped; 0 at first
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; claimed_at is the
 --   database's clock, in seconds since 1970, by which the relay stamps what it sends.
@@ -51,12 +51,12 @@ begin
                 select s.concurrency from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing') limit 1
             ) s on true
-            left join unnest(claim.busy, claim.busy_free) as b (subscription, free) on b.subscription = open.subscription
+            left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
                 select d.id from outbox.delivery d
                 where d.subscription = open.subscription and d.due_at <= _now
                 order by d.due_at, d.id
-                limit greatest(coalesce(b.free, s.concurrency), 0)
+                limit greatest(s.concurrency - coalesce(b.running, 0), 0)
                 for update skip locked
             ) p
         limit claim.free

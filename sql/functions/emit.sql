@@ -6,27 +6,38 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Publishes an event by hand, in the caller's transaction: it is delivered if that commits and never was if it does not.
 -- The event is kept even when no subscription wants it, because its uid is handed out.
--- Arguments: event_type, from the catalogue; data, any JSON; object and object_id, what the event is about, if anything.
+-- Arguments: event_type, from the catalogue; data, any JSON; object and object_id, what the event is about, if anything: a
+--   word as in outbox.object and, shortened to 267 characters with a digest when it has more than 1000 bytes, a text.
 -- Returns: the event's uid; subscribers see it as "id" in the body and at the start of webhook-id.
--- Raises: OX001 an event type that is not in the catalogue; OX005 not an event type at all.
+-- Raises: OX001 an event type that is not in the catalogue; OX005 not an event type at all, or
+--   a name for an object of more than 100 characters.
 -- Touches: insert outbox.event, outbox.delivery; select outbox.subscription, outbox.event_type.
 <<emit_event>>
 declare
-    _now  timestamptz := clock_timestamp();
-    _slot smallint := outbox.slot(_now);
-    _data jsonb := coalesce(emit.data, 'null');
-    _id   bigint;
-    _uid  uuid;
+    _now       timestamptz := clock_timestamp();
+    _slot      smallint := outbox.slot(_now);
+    _data      jsonb := coalesce(emit.data, 'null');
+    _object_id text := emit.object_id;
+    _id        bigint;
+    _uid       uuid;
 begin
     if not exists (select from outbox.event_type t where t.name = emit.event_type) then
         perform outbox.require_event_type(emit.event_type);
         raise exception '% is a pattern, not an event type', emit.event_type using errcode = 'OX005';
     end if;
+    if length(emit.object) > 100 then
+        raise exception 'not a name for an object: %', quote_literal(left(emit.object, 200)) using errcode = 'OX005',
+            detail = 'It has at most 100 characters.';
+    end if;
+    -- As captured rows do: the index of events holds 2,700 bytes.
+    if octet_length(_object_id) > 1000 then
+        _object_id := left(_object_id, 200) || '...' || encode(sha256(convert_to(_object_id, 'UTF8')), 'hex');
+    end if;
     if pg_column_size(_data) > 1048576 then
-        _data := outbox.payload_omitted(pg_column_size(_data), 1048576);
+        _data := outbox.payload_omitted(1048576);
     end if;
     insert into outbox.event as e (slot, type, object, object_id, occurred_at, data)
-    values (_slot, emit.event_type, emit.object, emit.object_id, _now, _data)
+    values (_slot, emit.event_type, emit.object, _object_id, _now, _data)
     returning e.id, e.uid into _id, _uid;
     insert into outbox.delivery (subscription, event_slot, event_id, due_at)
     select s.id, _slot, _id, _now

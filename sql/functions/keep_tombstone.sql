@@ -1,10 +1,11 @@
 create or replace function outbox.keep_tombstone() returns trigger
-language plpgsql
+language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Trigger on outbox.subscription, after DELETE: the row stays as a tombstone of status 'gone'. Writers that began before
 -- the DELETE may still add deliveries for it, and history should go on naming it. outbox.cancel_gone() cancels what is
--- open and in the end deletes the tombstone, which this trigger lets happen. The secret goes at once.
+-- open and in the end deletes the tombstone, which this trigger lets happen. The secret goes at once: the
+-- definer's right, since nobody who may delete a subscription may read outbox.signing_key.
 -- Touches: insert outbox.subscription; delete outbox.signing_key.
 begin
     delete from outbox.signing_key k where k.subscription = old.id;

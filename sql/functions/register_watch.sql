@@ -42,7 +42,8 @@ begin
     if register_watch.id_probe is not null then
         if not exists (
             select from pg_index i
-            where i.indexrelid = register_watch.id_probe and i.indnatts = 1 and i.indkey[0] = 0 and i.indpred is null
+            -- A column of type text is an index on that column, everything else an expression.
+            where i.indexrelid = register_watch.id_probe and i.indnatts = 1 and i.indpred is null
                 and not exists (
                     (select attname, atttypid from pg_attribute where attrelid = i.indrelid and attnum > 0 and not attisdropped)
                     except
@@ -59,6 +60,10 @@ begin
                     hint = 'Put what it computes into a generated column and name that column.';
         end if;
         _expression := pg_get_indexdef(register_watch.id_probe, 1, false);
+        if position('outbox_id_probe' in _expression) > 0 then
+            raise exception 'this expression cannot name the rows of %', register_watch.relation
+                using errcode = 'OX004', detail = 'It uses the row as a whole.', hint = 'Name columns.';
+        end if;
         select coalesce(array_agg(a.attname::text order by a.attnum), '{}') into _id_columns
         from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.classid = 'pg_class'::regclass and d.objid = register_watch.id_probe and d.refobjsubid > 0;
@@ -82,7 +87,13 @@ begin
             id_columns = excluded.id_columns, row_bytes_max = excluded.row_bytes_max
     returning w.* into _watch;
     perform outbox.regenerate(_watch.object);
-    execute format('grant execute on function outbox.capture_%s() to %s', _watch.id, _owner::regrole);
+    -- Only creating a trigger needs the right, and granting it for nothing would be DDL each time.
+    if (
+        select count(*) from pg_trigger t
+        where t.tgrelid = register_watch.relation and t.tgfoid = to_regprocedure(format('outbox.capture_%s()', _watch.id))
+    ) < 3 then
+        execute format('grant execute on function outbox.capture_%s() to %s', _watch.id, _owner::regrole);
+    end if;
     return _watch.id;
 end
 $$;

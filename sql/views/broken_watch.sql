@@ -32,4 +32,31 @@ from outbox.watch w
             select from unnest(w.id_columns) as i (name)
             where not exists (
                 select from pg_catalog.pg_attribute a where a.attrelid = w.relation and a.attname = i.name and not a.attisdropped))
+        union all
+        -- outbox.watch() refuses such tables; this one became one afterwards.
+        select 'the table is a partition now: writes through its parent give no events',
+            format('select outbox.unwatch(%L, %L)', w.relation::text, w.object)
+        where c.relispartition
+        union all
+        select 'the table has inheritance now: events of other tables'' rows may be missing or too many',
+            format('select outbox.unwatch(%L, %L)', w.relation::text, w.object)
+        where not c.relispartition
+            and exists (select from pg_catalog.pg_inherits h where w.relation in (h.inhparent, h.inhrelid))
+        union all
+        select 'a column of the id expression has another type now: events come without an id',
+            format('select outbox.watch(%L, %L, id => ...)', w.relation::text, w.object)
+        from (
+            -- As outbox.capture_source() writes it into the function.
+            select string_agg(format('%s %s.%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum) as types,
+                count(*) as found
+            from pg_catalog.pg_attribute a
+                join pg_catalog.pg_type t on t.oid = a.atttypid
+                join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+            where a.attrelid = w.relation and a.attname = any (w.id_columns) and not a.attisdropped
+        ) now
+        where c.oid is not null and w.id_expression is not null and now.found = cardinality(w.id_columns)
+            and not exists (
+                select from pg_catalog.pg_proc p
+                where p.oid = pg_catalog.to_regprocedure(format('outbox.capture_%s()', w.id))
+                    and position(format('is not distinct from %L then', now.types) in p.prosrc) > 0)
     ) problem;

@@ -29,10 +29,17 @@ pub(super) struct Claimer {
     /// Posts under way, so that one that is aborted or panics still gets an outcome.
     underway: HashMap<Id, Claim>,
     next_claim: Instant,
+    stop: Stop,
 }
 
 impl Claimer {
-    pub(super) fn new(link: Link, settings: Arc<Settings>, pool: Arc<Pool>, outcomes: Outcomes) -> Self {
+    pub(super) fn new(
+        link: Link,
+        settings: Arc<Settings>,
+        pool: Arc<Pool>,
+        outcomes: Outcomes,
+        stop: Stop,
+    ) -> Self {
         Self {
             link,
             scheduler: Scheduler::new(settings.in_flight_max),
@@ -43,32 +50,43 @@ impl Claimer {
             posts: JoinSet::new(),
             underway: HashMap::new(),
             next_claim: Instant::now(),
+            stop,
         }
     }
 
-    /// Until `stop`, or with `once` until a claim finds nothing while nothing is under way.
-    pub(super) async fn run(mut self, mut stop: Stop) -> Result<(), RelayError> {
-        let mut result = Ok(());
-        while !stop.asked() {
+    /// Until a stop is asked for, or with `once` until a claim finds nothing while nothing is under way. Ends no
+    /// later than the grace time after the stop; says when that is over.
+    pub(super) async fn run(mut self) -> (Instant, Result<(), RelayError>) {
+        let over = grace_over(self.stop.clone(), self.settings.grace);
+        let result = tokio::select! {
+            result = self.work() => result,
+            // A database that does not answer does not hold up the stop: what it claims for us waits for its
+            // lease to end.
+            () = over => Ok(()),
+        };
+        let end = Instant::now() + self.settings.grace;
+        let end = self.stop.asked_at().map_or(end, |asked| Instant::from_std(asked) + self.settings.grace);
+        self.drain(end).await;
+        (end, result)
+    }
+
+    async fn work(&mut self) -> Result<(), RelayError> {
+        while !self.stop.asked() && !self.outcomes.gave_up() {
             self.reap();
             if self.may_claim() {
                 let idle = self.posts.is_empty() && self.outcomes.pending() == 0;
                 match self.claim().await {
                     Ok(0) if self.settings.once && idle => break,
                     Ok(_) => {}
-                    Err(problem) if self.settings.once => {
-                        result = Err(problem);
-                        break;
-                    }
+                    Err(problem) if self.settings.once => return Err(problem),
                     Err(_) => {
                         self.next_claim = self.link.next_try().max(Instant::now() + self.settings.poll);
                     }
                 }
             }
-            self.wait(&mut stop).await;
+            self.wait().await;
         }
-        self.drain().await;
-        result
+        Ok(())
     }
 
     fn may_claim(&self) -> bool {
@@ -98,13 +116,15 @@ impl Claimer {
         self.next_claim =
             Instant::now() + if claims.is_empty() { self.settings.poll } else { Duration::ZERO };
         let outdated = self.endpoints.outdated(&claims);
-        if !outdated.is_empty() {
-            match store.subscriptions(&outdated).await {
-                Ok(read) => self.endpoints.learn(read, &self.settings.identities),
-                Err(problem) => {
-                    // The leases are ours: start() gives back what it cannot send.
-                    self.link.failed(&problem);
-                }
+        let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
+        match read {
+            Ok(read) => {
+                self.endpoints.learn(read, &self.settings.identities);
+                self.link.worked();
+            }
+            Err(problem) => {
+                // The leases are ours: start() gives back what it cannot send.
+                self.link.failed(&problem);
             }
         }
         let count = claims.len();
@@ -115,7 +135,7 @@ impl Claimer {
     }
 
     fn start(&mut self, claim: Claim) {
-        let Some(known) = self.endpoints.get(claim.subscription) else {
+        let Some(known) = self.endpoints.of(&claim) else {
             let failure = Failure::not_sent("settings", "the relay could not read the subscription".into());
             let attempt = unsent(&claim, failure);
             self.outcomes.send(Report {
@@ -136,10 +156,10 @@ impl Claimer {
     }
 
     /// Until there may be something to do: a post ended, work may be due, outcomes were recorded, or it is over.
-    async fn wait(&mut self, stop: &mut Stop) {
+    async fn wait(&mut self) {
         let can_claim = self.scheduler.free() > 0 && !self.outcomes.is_stuck();
         tokio::select! {
-            () = stop.wait() => {}
+            () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
             () = tokio::time::sleep_until(self.next_claim), if can_claim => {}
             () = self.outcomes.changed(), if self.settings.once || !can_claim => {
@@ -190,16 +210,15 @@ impl Claimer {
             started: claim.received,
             duration: claim.received.elapsed(),
         };
-        let verdict = match self.endpoints.get(claim.subscription) {
+        let verdict = match self.endpoints.of(&claim) {
             Some(known) if panicked => verdict(&attempt, &claim, &known.subscription, fastrand::f64()),
             _ => Verdict::Retry(Duration::ZERO),
         };
         self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });
     }
 
-    /// Lets what is under way end, within the grace time; what does not is due again at once.
-    async fn drain(mut self) {
-        let end = Instant::now() + self.settings.grace;
+    /// Lets what is under way end until `end`; what does not is due again at once.
+    async fn drain(mut self, end: Instant) {
         if !self.posts.is_empty() {
             info!(in_flight = self.posts.len(), "finishing what is under way");
         }
@@ -214,6 +233,12 @@ impl Claimer {
             }
         }
     }
+}
+
+/// Completes the grace time after a stop was asked for.
+async fn grace_over(mut stop: Stop, grace: Duration) {
+    stop.wait().await;
+    tokio::time::sleep(grace).await;
 }
 
 /// One delivery: sent, judged, told.

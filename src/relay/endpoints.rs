@@ -46,8 +46,9 @@ impl Endpoints {
         }
     }
 
-    /// What is known of a subscription.
-    pub(super) fn get(&self, id: i64) -> Option<Arc<Known>> {
-        self.0.get(&id).cloned()
+    /// What is known of a claim's subscription, unless that is older than the claim: the next attempt must not go
+    /// where the subscription no longer points.
+    pub(super) fn of(&self, claim: &Claim) -> Option<Arc<Known>> {
+        self.0.get(&claim.subscription).filter(|known| known.subscription.version >= claim.version).cloned()
     }
 }

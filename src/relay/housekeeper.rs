@@ -59,8 +59,12 @@ impl Housekeeper {
             store.cancel_gone().await
         };
         match result.await {
-            Ok(0) => {}
-            Ok(cancelled) => info!(cancelled, "cancelled deliveries of removed subscriptions"),
+            Ok(cancelled) => {
+                if cancelled > 0 {
+                    info!(cancelled, "cancelled deliveries of removed subscriptions");
+                }
+                self.link.worked();
+            }
             Err(problem) => {
                 self.link.failed(&problem);
             }

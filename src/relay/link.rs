@@ -88,7 +88,13 @@ impl Link {
                 self.store = None;
                 self.pause();
             }
-            Trouble::Again => self.pause(),
+            Trouble::Again => {
+                // The first is nothing to talk about; the second in a row may be a lock that somebody forgot.
+                if self.failures % 12 == 1 {
+                    warn!(job = self.job, tries = self.failures + 1, "{problem}; trying again");
+                }
+                self.pause();
+            }
             Trouble::Room => {
                 warn!(job = self.job, "the database has no room: {problem}");
                 self.pause();

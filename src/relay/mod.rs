@@ -16,7 +16,7 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
@@ -51,6 +51,9 @@ pub struct Settings {
     pub once: bool,
 }
 
+/// How long recording the last outcomes may take in any case, when the posts have used up the grace time.
+const RECORDING: Duration = Duration::from_secs(2);
+
 /// Why a relay ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -81,22 +84,20 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
     );
     let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
-    let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone());
+    let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), stop.clone());
 
-    let result = if settings.once {
-        match housekeeper.once().await {
-            Ok(()) => claimer.run(stop).await,
-            Err(problem) => Err(problem),
-        }
+    let (end, result) = if settings.once {
+        housekeeper.once().await?;
+        claimer.run().await
     } else {
-        let keeping = tokio::spawn(housekeeper.run(stop.clone()));
-        let result = claimer.run(stop).await;
+        let keeping = tokio::spawn(housekeeper.run(stop));
+        let ended = claimer.run().await;
         keeping.abort();
-        result
+        ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.
     outcomes.close();
-    if timeout(settings.grace, settler).await.is_err() {
+    if timeout_at(end.max(Instant::now() + RECORDING), settler).await.is_err() {
         error!(pending = outcomes.pending(), "the database did not take the last outcomes in time");
     }
     result?;

@@ -28,6 +28,7 @@ struct Shared {
     sender: Mutex<Option<mpsc::UnboundedSender<Report>>>,
     pending: AtomicUsize,
     stuck: AtomicBool,
+    gave_up: AtomicBool,
     counts: Mutex<Counts>,
     settled: Notify,
 }
@@ -41,6 +42,7 @@ impl Outcomes {
             sender: Mutex::new(Some(sender)),
             pending: AtomicUsize::new(0),
             stuck: AtomicBool::new(false),
+            gave_up: AtomicBool::new(false),
             counts: Mutex::new(Counts::default()),
             settled: Notify::new(),
         };
@@ -79,7 +81,18 @@ impl Outcomes {
         }
     }
 
-    /// Counts reports as recorded, or as given up.
+    /// Whether a run that was to drain has given up recording.
+    pub(super) fn gave_up(&self) -> bool {
+        self.0.gave_up.load(Ordering::SeqCst)
+    }
+
+    /// Says that some reports will never be recorded: they stay pending, and are told of at the end.
+    pub(super) fn give_up(&self) {
+        self.0.gave_up.store(true, Ordering::SeqCst);
+        self.0.settled.notify_one();
+    }
+
+    /// Counts reports as recorded, or as refused for good.
     pub(super) fn settled(&self, reports: &[Report]) {
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for report in reports {
@@ -95,7 +108,8 @@ impl Outcomes {
         self.0.settled.notify_one();
     }
 
-    /// Completes after the next change of [`Self::pending`] or [`Self::is_stuck`]; there is one waiter, the claimer.
+    /// Completes after the next change of [`Self::pending`], [`Self::is_stuck`] or [`Self::gave_up`]; there is one
+    /// waiter, the claimer.
     pub(super) async fn changed(&self) {
         self.0.settled.notified().await;
     }

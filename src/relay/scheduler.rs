@@ -10,27 +10,16 @@ use crate::store::Wanted;
 pub(super) struct Scheduler {
     in_flight_max: usize,
     in_flight: usize,
-    subscriptions: HashMap<i64, Load>,
+    /// POSTs under way of each subscription that has any.
+    running: HashMap<i64, usize>,
     /// Subscriptions that had no slot left after the last claim: there may be more due for them.
     full: HashSet<i64>,
     start_after: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Load {
-    running: usize,
-    limit: usize,
-}
-
 impl Scheduler {
     pub(super) fn new(in_flight_max: usize) -> Self {
-        Self {
-            in_flight_max,
-            in_flight: 0,
-            subscriptions: HashMap::new(),
-            full: HashSet::new(),
-            start_after: 0,
-        }
+        Self { in_flight_max, in_flight: 0, running: HashMap::new(), full: HashSet::new(), start_after: 0 }
     }
 
     /// Slots left in all.
@@ -43,11 +32,7 @@ impl Scheduler {
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         Wanted {
             free: small(self.free()),
-            busy: self
-                .subscriptions
-                .iter()
-                .map(|(id, load)| (*id, small(load.limit.saturating_sub(load.running))))
-                .collect(),
+            busy: self.running.iter().map(|(id, running)| (*id, small(*running))).collect(),
             start_after: self.start_after,
         }
     }
@@ -67,10 +52,9 @@ impl Scheduler {
     /// A POST begins.
     pub(super) fn started(&mut self, subscription: i64, limit: usize) {
         self.in_flight += 1;
-        let load = self.subscriptions.entry(subscription).or_insert(Load { running: 0, limit });
-        load.running += 1;
-        load.limit = limit;
-        if load.running >= limit {
+        let running = self.running.entry(subscription).or_default();
+        *running += 1;
+        if *running >= limit {
             self.full.insert(subscription);
         }
     }
@@ -79,10 +63,10 @@ impl Scheduler {
     pub(super) fn finished(&mut self, subscription: i64) -> bool {
         let was_full = self.free() == 0;
         self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(load) = self.subscriptions.get_mut(&subscription) {
-            load.running = load.running.saturating_sub(1);
-            if load.running == 0 {
-                self.subscriptions.remove(&subscription);
+        if let Some(running) = self.running.get_mut(&subscription) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                self.running.remove(&subscription);
             }
         }
         self.full.remove(&subscription) || was_full
@@ -111,12 +95,12 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_never_gets_more_than_its_limit() {
+    fn what_is_under_way_is_told() {
         let mut scheduler = Scheduler::new(10);
         scheduler.started(7, 2);
         assert_eq!(scheduler.wanted().busy, [(7, 1)]);
         scheduler.started(7, 2);
-        assert_eq!(scheduler.wanted().busy, [(7, 0)]);
+        assert_eq!(scheduler.wanted().busy, [(7, 2)]);
         assert_eq!(scheduler.wanted().free, 8);
     }
 

@@ -63,7 +63,7 @@ impl Settler {
                     Trouble::Data => return self.record_each(batch, again, &problem).await,
                     _ if self.once && tries >= ONCE_TRIES => {
                         error!("{problem}; giving up");
-                        return;
+                        return self.outcomes.give_up();
                     }
                     _ => {
                         again = true;

@@ -32,7 +32,13 @@ pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
 pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/body.sql",
     "functions/cancel_gone.sql",
+    "functions/capture_branches.sql",
+    "functions/capture_is_trusted.sql",
+    "functions/capture_rows.sql",
+    "functions/capture_signature.sql",
+    "functions/capture_size.sql",
     "functions/capture_source.sql",
+    "functions/capture_values.sql",
     "functions/check_headers.sql",
     "functions/check_subscription.sql",
     "functions/check_url.sql",

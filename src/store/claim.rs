@@ -13,7 +13,7 @@ use crate::model::{Claim, Message};
 pub struct Wanted {
     /// Deliveries in all.
     pub free: i32,
-    /// Subscriptions it is sending to, with how many more each may have.
+    /// Subscriptions it is sending to, with how many POSTs each has under way.
     pub busy: Vec<(i64, i32)>,
     /// Where the last full claim stopped.
     pub start_after: i64,
@@ -25,7 +25,7 @@ impl Store {
     /// # Errors
     /// When the statement fails; whatever it claimed all the same becomes due again when its lease ends.
     pub async fn claim(&self, relay: &str, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
-        let (busy, busy_free): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
+        let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
         let rows = self
             .connection
             .client
@@ -36,7 +36,7 @@ impl Store {
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
                     (&busy, Type::INT8_ARRAY),
-                    (&busy_free, Type::INT4_ARRAY),
+                    (&busy_running, Type::INT4_ARRAY),
                     (&wanted.start_after, Type::INT8),
                 ],
             )

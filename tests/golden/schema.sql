@@ -22,8 +22,32 @@ CREATE TABLE outbox.watch (
     CONSTRAINT a_row_is_named_by_key_or_expression CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
 );
+CREATE FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_signature(relation oid) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_size(relation regclass, bytes_max integer) RETURNS text
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.capture_source(watch outbox.watch) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_values(relation regclass) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
@@ -38,7 +62,7 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -62,7 +86,7 @@ CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
@@ -77,7 +101,7 @@ CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.payload_omitted(bytes bigint, bytes_max bigint) RETURNS jsonb
+CREATE FUNCTION outbox.payload_omitted(bytes_max bigint) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.permit_watch(role regrole) RETURNS void
@@ -502,7 +526,29 @@ CREATE VIEW outbox.broken_watch AS
                    FROM unnest(w.id_columns) i(name)
                   WHERE (NOT (EXISTS ( SELECT
                            FROM pg_attribute a
-                          WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))))) problem);
+                          WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))))
+        UNION ALL
+         SELECT 'the table is a partition now: writes through its parent give no events'::text,
+            format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+          WHERE c.relispartition
+        UNION ALL
+         SELECT 'the table has inheritance now: events of other tables'' rows may be missing or too many'::text,
+            format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+          WHERE ((NOT c.relispartition) AND (EXISTS ( SELECT
+                   FROM pg_inherits h
+                  WHERE (((w.relation)::oid = h.inhparent) OR ((w.relation)::oid = h.inhrelid)))))
+        UNION ALL
+         SELECT 'a column of the id expression has another type now: events come without an id'::text,
+            format('select outbox.watch(%L, %L, id => ...)'::text, (w.relation)::text, w.object) AS format
+           FROM ( SELECT string_agg(format('%s %s.%s'::text, a.attname, n.nspname, t.typname), ', '::text ORDER BY a.attnum) AS types,
+                    count(*) AS found
+                   FROM ((pg_attribute a
+                     JOIN pg_type t ON ((t.oid = a.atttypid)))
+                     JOIN pg_namespace n ON ((n.oid = t.typnamespace)))
+                  WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = ANY (w.id_columns)) AND (NOT a.attisdropped))) now
+          WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (now.found = cardinality(w.id_columns)) AND (NOT (EXISTS ( SELECT
+                   FROM pg_proc p
+                  WHERE ((p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (POSITION((format('is not distinct from %L then'::text, now.types)) IN (p.prosrc)) > 0))))))) problem);
 CREATE TABLE outbox.dead_letter (
     delivery bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -947,14 +993,20 @@ GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_free integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
@@ -974,7 +1026,7 @@ REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes bigint, bytes_max bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes_max bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.permit_watch(role regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ping(subscription bigint) TO outbox_admin;

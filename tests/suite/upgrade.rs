@@ -46,7 +46,7 @@ async fn an_edit_and_its_revert_are_both_applied() {
     let db = installed(shared(), "revert");
     let mut session = connect(&db).await;
     let changed = edited("functions/payload_omitted.sql", "the data holds", "it holds");
-    let said = "select outbox.payload_omitted(2, 1) ->> 'payload_omitted'";
+    let said = "select outbox.payload_omitted(1) ->> 'payload_omitted'";
     let original = db.psql(said);
     let (edit, revert) = (with_definitions(&changed), with_definitions(DEFINITIONS));
     for (manifest, release, text) in [

@@ -1,0 +1,51 @@
+//! What a claim touches as subscriptions that have nothing to do grow in number.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Cluster, ClusterOptions, Database, Outboxd};
+
+pub(crate) fn measure(outboxd: &Path) {
+    let cluster = Cluster::start(&ClusterOptions::default());
+    let outboxd = Outboxd::new(outboxd);
+    println!("{:>20} {:>16} {:>16} {:>12}", "idle subscriptions", "open deliveries", "buffers touched", "ms");
+    for idle in [10, 100_000] {
+        let database = cluster.database("claim");
+        let url = database.url();
+        assert_eq!(outboxd.run(&["migrate"], &[("DATABASE_URL", url.as_str())]).code, 0, "migrate works");
+        database.psql("create table item (id integer primary key)");
+        database.psql("select outbox.watch('item', 'Item'), outbox.define_event_type('Other')");
+        database.psql(&format!(
+            "insert into outbox.subscription (subscriber, pattern, url) \
+             select 'idle', 'Other', 'https://localhost/' || n from generate_series(1, {idle}) n"
+        ));
+        database.psql(
+            "insert into outbox.subscription (subscriber, pattern, url) \
+             select 'busy', 'Item.*', 'https://localhost/' || n from generate_series(1, 50) n",
+        );
+        database.psql("insert into item select n from generate_series(1, 1000) n");
+        database.psql("vacuum analyze");
+        // The first call of a session also reads the catalogue.
+        let plan = explain(&database);
+        println!(
+            "{idle:>20} {:>16} {:>16} {:>12.1}",
+            database.psql("select count(*) from outbox.delivery"),
+            plan.0,
+            plan.1
+        );
+    }
+}
+
+/// Buffers and milliseconds of the second claim of a session: 256 deliveries of 50 busy subscriptions.
+fn explain(database: &Database) -> (u64, f64) {
+    let claim = "select * from outbox.claim('bench', 256, '{}', '{}', 0)";
+    let printed = database
+        .psql(&format!("select count(*) from ({claim}) c; explain (analyze, buffers, format json) {claim};"));
+    let json = printed.split_once('\n').map(|(_, rest)| rest).expect("a plan after the count");
+    let plan: Value = serde_json::from_str(json).expect("a plan in JSON");
+    let node = &plan[0]["Plan"];
+    let buffers =
+        ["Shared Hit Blocks", "Shared Read Blocks"].iter().filter_map(|name| node[*name].as_u64()).sum();
+    (buffers, plan[0]["Execution Time"].as_f64().unwrap_or(0.0))
+}

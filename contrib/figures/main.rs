@@ -1,0 +1,57 @@
+//! The figures in ARCHITECTURE.md, each a ratio against a baseline of the same run. Run it through `./contrib/bench`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "prints its findings")]
+#![allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+mod bare;
+mod capture;
+mod claim;
+mod drain;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "./contrib/bench")]
+struct Options {
+    /// The outboxd binary.
+    #[arg(long, value_name = "PATH", hide = true, global = true)]
+    outboxd: Option<PathBuf>,
+    #[command(subcommand)]
+    figure: Figure,
+}
+
+#[derive(Debug, Subcommand)]
+enum Figure {
+    /// 20,000 ready deliveries to one mTLS receiver, as a share of a loop that does nothing but POST.
+    Drain,
+    /// What one claim touches at 10 and at 100,000 idle subscriptions.
+    Claim,
+    /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
+    Capture,
+    /// The baseline of `drain`, as a process of its own.
+    #[command(hide = true)]
+    Bare { url: String, identity: PathBuf, posts: usize, connections: usize, body: usize },
+}
+
+fn main() {
+    let options = Options::parse();
+    let outboxd = options.outboxd.unwrap_or_default();
+    match options.figure {
+        Figure::Drain => drain::measure(&outboxd),
+        Figure::Claim => claim::measure(&outboxd),
+        Figure::Capture => capture::measure(&outboxd),
+        Figure::Bare { url, identity, posts, connections, body } => {
+            bare::post(&url, &identity, posts, connections, body);
+        }
+    }
+}
+
+/// The middle one of an odd number of values.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

@@ -1,0 +1,12 @@
+create or replace function outbox.capture_signature(relation oid) returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Names and types of a table's columns, to see whether they are those that a capture function was written for.
+    -- Arguments: relation.
+    -- Returns: "name schema.type, ..." in the order of the columns.
+    -- Touches: select pg_attribute, pg_type, pg_namespace.
+    select coalesce(string_agg(format('%s %s.%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum), '')
+    from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
+    where a.attrelid = capture_signature.relation and a.attnum > 0 and not a.attisdropped
+$$;
