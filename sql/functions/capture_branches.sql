@@ -30,10 +30,13 @@ declare
     _update  text := watch.object || '.Update';
     _delete  text := watch.object || '.Delete';
 begin
-    -- By the output function of the type, which its owner cannot replace; a cast to text could be the owner's.
+    -- Where the owner is not trusted, by the output function of the type, which nobody can replace; the cast may be the owner's.
     _key := case cardinality(watch.key_columns)
         when 0 then null
-        when 1 then format('case when pg_catalog.num_nulls(%1$I) operator(pg_catalog.=) 0 then pg_catalog.concat(%1$I) end collate pg_catalog."C"',
+        when 1 then format(
+            case when _guarded then 'case when capture._plain then (%1$I)::pg_catalog.text '
+                'when pg_catalog.num_nulls(%1$I) operator(pg_catalog.=) 0 then pg_catalog.concat(%1$I) end collate pg_catalog."C"'
+            else '(%1$I)::pg_catalog.text collate pg_catalog."C"' end,
             watch.key_columns[1])
         else format(
             case when _guarded then 'case when pg_catalog.num_nulls(%1$s) operator(pg_catalog.>) 0 then null '

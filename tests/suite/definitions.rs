@@ -53,8 +53,9 @@ fn each_file_makes_the_one_object_it_is_named_after() {
     let watched = "create table t (id int primary key); create table u (id int primary key);
         select outbox.watch('t', 'Thing'); select outbox.watch('u', 'Thing')";
     db.psql(watched);
-    let captures = names(&db, "select proname from pg_proc where proname like 'capture%' order by proname");
-    assert_eq!(captures, ["capture_1", "capture_2", "capture_source"]);
+    let captures =
+        names(&db, "select proname from pg_proc where proname ~ '^capture_[0-9]' order by proname");
+    assert_eq!(captures, ["capture_1", "capture_2"]);
 }
 
 #[test]
@@ -88,6 +89,8 @@ fn functions_with_borrowed_rights_have_a_fixed_search_path() {
     db.psql("create table t (id int primary key); select outbox.watch('t', 'Thing')");
     let open = "select proname from pg_proc where pronamespace = 'outbox'::regnamespace
         and (prosecdef or prorettype = 'trigger'::regtype)
+        -- Captures name everything with its schema instead; tests/suite/harmless.rs lays traps for them.
+        and proname !~ '^capture_[0-9]'
         and not coalesce(proconfig, '{}') @> array['search_path=pg_catalog, pg_temp']";
     assert_eq!(names(&db, open), [""; 0]);
 }

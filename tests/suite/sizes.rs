@@ -14,7 +14,9 @@ const LONG_LINES: [(&str, &str); 1] =
     [("is not known to this relay: put tls.crt and tls.key", "one sentence of advice")];
 
 /// Tests that may sleep, with the reason: nothing tells them what they wait for.
-const SLEEPERS: [(&str, &str); 2] = [
+const SLEEPERS: [(&str, &str); 4] = [
+    ("crash.rs", "the word names a relay that was stopped, and a statement that hangs in the database"),
+    ("relay.rs", "a subscriber that drips its answer, until the relay hangs up"),
     ("support_selftest.rs", "the shell that removes a directory belongs to nobody and can tell nobody"),
     ("sizes.rs", "the word is what it looks for"),
 ];
