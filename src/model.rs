@@ -25,6 +25,8 @@ pub struct Claim {
     pub message: Option<Message>,
     /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
     pub claimed_at: f64,
+    /// Our monotonic clock before the claim was sent: the lease began after it.
+    pub asked: Instant,
     /// Our monotonic clock when the claim's answer was read.
     pub received: Instant,
 }
@@ -76,6 +78,18 @@ pub enum Class {
     NotSent,
     /// Bytes were written and no status came back: the subscriber may have acted on it.
     Unknown,
+}
+
+impl Claim {
+    /// How much longer than the deadline of its attempt a lease is: `outbox.claim()` has the same number.
+    const SLACK: Duration = Duration::from_secs(15);
+
+    /// Whether an attempt that begins now and takes its whole deadline still ends within the lease. False when this
+    /// process stood still in between: then somebody else may be sending already.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.asked.elapsed() < Self::SLACK
+    }
 }
 
 impl Class {

@@ -247,6 +247,10 @@ async fn attempt(claim: Claim, known: &Known, pool: &Pool) -> Report {
         return Report { claim, attempt: None, verdict: Verdict::Cancelled };
     };
     let attempt = match &known.endpoint {
+        _ if !claim.is_fresh() => {
+            let sentence = "the relay stood still since it claimed this, and its lease may be over";
+            unsent(&claim, Failure::not_sent("lease", sentence.into()))
+        }
         Ok(endpoint) => post(endpoint, pool, &claim, &message).await,
         Err(problem) => unsent(&claim, Failure::not_sent("subscription", problem.to_string())),
     };

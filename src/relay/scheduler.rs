@@ -90,6 +90,7 @@ mod tests {
             event_id: 0,
             message: None,
             claimed_at: 0.0,
+            asked: Instant::now(),
             received: Instant::now(),
         }
     }

@@ -62,6 +62,7 @@ mod tests {
                 event_id: 1,
                 message: None,
                 claimed_at: 0.0,
+                asked: now,
                 received: now,
             };
             let outcome = Attempt {

@@ -26,6 +26,7 @@ impl Store {
     /// When the statement fails; whatever it claimed all the same becomes due again when its lease ends.
     pub async fn claim(&self, relay: &str, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
         let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
+        let asked = Instant::now();
         let rows = self
             .connection
             .client
@@ -43,11 +44,11 @@ impl Store {
             .await
             .map_err(|source| StoreError::new("claiming deliveries", source))?;
         let received = Instant::now();
-        Ok(rows.iter().map(|row| claim(row, received)).collect())
+        Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
     }
 }
 
-fn claim(row: &Row, received: Instant) -> Claim {
+fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
     let message = match (row.get("event_type"), row.get("webhook_id"), row.get("body")) {
         (Some(event_type), Some(webhook_id), Some(body)) => Some(Message { event_type, webhook_id, body }),
         _ => None,
@@ -62,6 +63,7 @@ fn claim(row: &Row, received: Instant) -> Claim {
         event_id: row.get("event_id"),
         message,
         claimed_at: row.get("claimed_at"),
+        asked,
         received,
     }
 }
