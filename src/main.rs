@@ -177,6 +177,9 @@ fn host_name() -> String {
 
 /// An error with its causes, save those that its own text has told already.
 fn in_full(problem: &anyhow::Error) -> String {
+    if problem.is::<database::ConnectError>() {
+        return problem.to_string();
+    }
     let mut text = String::new();
     for cause in problem.chain().map(ToString::to_string) {
         if text.is_empty() {

@@ -150,7 +150,9 @@ fn conversion(path: &Path, label: &str) -> String {
         // openssl does not read this kind, and ssh-keygen converts in place.
         return format!("ssh-keygen -p -N '' -m PKCS8 -f {}", quote(&path));
     }
-    format!("openssl pkcs8 -topk8 -nocrypt -in {} -out {}", quote(&path), quote(&format!("{path}.pk8")))
+    // Into a file of its own first: openssl would empty the one it reads.
+    let (key, converted) = (quote(&path), quote(&format!("{path}.pk8")));
+    format!("openssl pkcs8 -topk8 -nocrypt -in {key} -out {converted} && mv {converted} {key}")
 }
 
 #[cfg(test)]
@@ -230,7 +232,8 @@ mod tests {
         for (key, label) in cases {
             let expected = format!(
                 "c.key holds a key of the kind `{label}`, but PKCS#8 without a passphrase is needed; \
-                 convert it with: openssl pkcs8 -topk8 -nocrypt -in c.key -out c.key.pk8"
+                 convert it with: openssl pkcs8 -topk8 -nocrypt -in c.key -out c.key.pk8 && \
+                 mv c.key.pk8 c.key"
             );
             assert_eq!(identity(&issue().cert, &key), Err(expected));
         }
@@ -250,8 +253,7 @@ mod tests {
         let message = read_identity(&cert_path, &key_path).map(|_| ()).expect_err("an EC key").to_string();
         let (_, command) = message.split_once("with: ").expect("a command");
         assert!(Command::new("sh").args(["-c", command]).status().expect("sh").success(), "{command}");
-        let converted = PathBuf::from(format!("{}.pk8", key_path.display()));
-        read_identity(&cert_path, &converted).expect("the converted key fits");
+        read_identity(&cert_path, &key_path).expect("the converted key fits");
     }
 
     #[test]

@@ -8,6 +8,7 @@ as $$
 -- Arguments: relation, a table of the caller's; mode, share row exclusive (to create) or access exclusive (to drop).
 -- Raises: OX010 when the table was busy all the time.
 -- Locks: relation, in that mode, until the end of the transaction.
+-- Touches: nothing.
 begin
     for _try in 1..5 loop
         begin

@@ -92,23 +92,29 @@ begin
         where not settle.again or not exists (
             select from outbox.attempt a
             where a.event_id = r.event_id and a.subscription = r.subscription and a.delivery = r.delivery and a.attempt = r.attempt)
+    ), decisive as (
+        -- One report decides a delivery: a success before all, else that of the current attempt.
+        select distinct on (r.delivery) r.*
+        from report r join outbox.delivery d on d.id = r.delivery
+        where r.outcome = 'delivered' or d.attempt = r.attempt
+        order by r.delivery, (r.outcome is not distinct from 'delivered') desc, r.attempt desc
     ), finished as (
-        delete from outbox.delivery d using report r
+        delete from outbox.delivery d using decisive r
         where d.id = r.delivery and r.outcome is not null and (d.attempt = r.attempt or r.outcome = 'delivered')
-        returning d.id
+        returning d.id, r.attempt
     ), waiting as (
         update outbox.delivery d
         set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null
-        from report r
+        from decisive r
         where d.id = r.delivery and r.outcome is null and d.attempt = r.attempt
-        returning d.id
+        returning d.id, r.attempt
     ), applied as (
-        select f.id from finished f union all select w.id from waiting w
+        select f.id, f.attempt from finished f union all select w.id, w.attempt from waiting w
     ), dead as (
         insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason)
         select r.delivery, r.subscription, r.event_slot, r.event_id, r.attempt,
             coalesce(r.error, 'status ' || r.status, r.class, 'unknown')
-        from report r join finished f on f.id = r.delivery
+        from report r join finished f on f.id = r.delivery and f.attempt = r.attempt
         where r.outcome = 'dead'
     ), ledger as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, relay, started_at, duration_ms,
@@ -117,7 +123,7 @@ begin
             _now - make_interval(secs => r.age_ms / 1000), r.duration_ms,
             coalesce(r.class, case when a.id is null then 'unknown' end), r.status, r.error_class, coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
             case when a.id is not null then r.outcome end, a.id is null
-        from report r left join applied a on a.id = r.delivery
+        from report r left join applied a on a.id = r.delivery and a.attempt = r.attempt
         returning late
     )
     select count(*) filter (where ledger.late) into _late from ledger;

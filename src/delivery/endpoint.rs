@@ -55,7 +55,8 @@ pub enum EndpointError {
     Url(String),
     /// The relay has no certificates of that name.
     #[error(
-        "identity {name:?} is not known to this relay: put tls.crt and tls.key into the folder {name} of its --identities folder and restart it, or name another with update outbox.subscription set identity = …{known}"
+        "identity {name:?} is not known to this relay: put tls.crt and tls.key into the folder {name} of its \
+         --identities folder and restart it, or name another with update outbox.subscription set identity = …{known}"
     )]
     UnknownIdentity {
         /// The name in the subscription.

@@ -18,6 +18,9 @@ use crate::delivery::{Failure, Pool, post};
 use crate::model::{Attempt, Claim, Class, Report, Verdict};
 use crate::shutdown::Stop;
 
+/// After the settings of a subscription could not be read: each such try counts as an attempt.
+const SETTINGS_PAUSE: Duration = Duration::from_secs(5);
+
 pub(super) struct Claimer {
     link: Link,
     settings: Arc<Settings>,
@@ -90,7 +93,13 @@ impl Claimer {
     }
 
     fn may_claim(&self) -> bool {
-        self.scheduler.free() > 0 && !self.outcomes.is_stuck() && Instant::now() >= self.next_claim
+        self.has_room() && Instant::now() >= self.next_claim
+    }
+
+    /// Slots for more, and a way for their outcomes into the database.
+    fn has_room(&self) -> bool {
+        let waiting = self.outcomes.pending();
+        self.scheduler.free() > 0 && waiting < self.settings.in_flight_max && !self.outcomes.is_stuck()
     }
 
     /// One claim, and the start of what it gave. A claim that gave something is followed by another at once: it stops at
@@ -125,6 +134,7 @@ impl Claimer {
             Err(problem) => {
                 // The leases are ours: start() gives back what it cannot send.
                 self.link.failed(&problem);
+                self.next_claim = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
         }
         let count = claims.len();
@@ -141,7 +151,7 @@ impl Claimer {
             self.outcomes.send(Report {
                 claim,
                 attempt: Some(attempt),
-                verdict: Verdict::Retry(Duration::from_secs(1)),
+                verdict: Verdict::Retry(SETTINGS_PAUSE),
             });
             return;
         };
@@ -157,7 +167,7 @@ impl Claimer {
 
     /// Until there may be something to do: a post ended, work may be due, outcomes were recorded, or it is over.
     async fn wait(&mut self) {
-        let can_claim = self.scheduler.free() > 0 && !self.outcomes.is_stuck();
+        let can_claim = self.has_room();
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),

@@ -111,6 +111,13 @@ impl Link {
         trouble
     }
 
+    /// Notes that the session does not answer: it is closed, and whether its last statement was carried out is in doubt.
+    pub(super) fn hung(&mut self) {
+        warn!(job = self.job, "the database does not answer; opening another session");
+        self.store = None;
+        self.pause();
+    }
+
     fn pause(&mut self) {
         self.failures += 1;
         let (base, cap) = PAUSES;

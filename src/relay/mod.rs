@@ -109,8 +109,8 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         cancelled = counts.cancelled,
         "stopped"
     );
-    match outcomes.pending() {
+    match outcomes.unrecorded() {
         0 => Ok(counts),
-        pending => Err(RelayError::Unrecorded(pending)),
+        unrecorded => Err(RelayError::Unrecorded(unrecorded)),
     }
 }

@@ -27,6 +27,7 @@ pub(super) struct Outcomes(Arc<Shared>);
 struct Shared {
     sender: Mutex<Option<mpsc::UnboundedSender<Report>>>,
     pending: AtomicUsize,
+    refused: AtomicUsize,
     stuck: AtomicBool,
     gave_up: AtomicBool,
     counts: Mutex<Counts>,
@@ -34,13 +35,14 @@ struct Shared {
 }
 
 impl Outcomes {
-    /// The sending side and the settler's. The channel needs no bound: no more reports exist than deliveries are in
-    /// flight, and nothing new is claimed while they cannot be recorded.
+    /// The sending side and the settler's. The channel needs no bound: nothing is claimed while as many reports wait as
+    /// may be in flight, nor while they cannot be recorded.
     pub(super) fn channel() -> (Self, mpsc::UnboundedReceiver<Report>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             sender: Mutex::new(Some(sender)),
             pending: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             stuck: AtomicBool::new(false),
             gave_up: AtomicBool::new(false),
             counts: Mutex::new(Counts::default()),
@@ -92,7 +94,19 @@ impl Outcomes {
         self.0.settled.notify_one();
     }
 
-    /// Counts reports as recorded, or as refused for good.
+    /// Counts one report as never to be recorded: the database takes it in no form.
+    pub(super) fn refused(&self) {
+        self.0.refused.fetch_add(1, Ordering::SeqCst);
+        self.0.pending.fetch_sub(1, Ordering::SeqCst);
+        self.0.settled.notify_one();
+    }
+
+    /// Reports that have not been recorded, and those that never will be.
+    pub(super) fn unrecorded(&self) -> usize {
+        self.pending() + self.0.refused.load(Ordering::SeqCst)
+    }
+
+    /// Counts reports as recorded.
     pub(super) fn settled(&self, reports: &[Report]) {
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for report in reports {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::link::Link;
@@ -12,6 +13,10 @@ use crate::store::{Detail, StoreError, Trouble};
 
 /// Outcomes in one statement.
 const BATCH_MAX: usize = 500;
+/// After this, recording counts as failing until it is done.
+const SLOW: Duration = Duration::from_secs(3);
+/// After this beyond [`SLOW`], longer than the server's own limit for a statement, the session is given up.
+const HUNG: Duration = Duration::from_secs(35);
 /// With `once`, how often a batch is tried before it is given up.
 const ONCE_TRIES: u32 = 5;
 
@@ -43,8 +48,15 @@ impl Settler {
         let mut again = false;
         let mut tries = 0;
         loop {
-            let result = self.settle(batch, again, detail).await;
             tries += 1;
+            let Some(result) = self.settle_in_time(batch, again, detail).await else {
+                self.link.hung();
+                again = true;
+                if self.once && tries >= ONCE_TRIES {
+                    return self.outcomes.give_up();
+                }
+                continue;
+            };
             match result {
                 Ok(late) => {
                     if late > 0 {
@@ -74,22 +86,53 @@ impl Settler {
         }
     }
 
+    /// Records a batch, or gives up on the session: `None` when it does not answer at all. What takes long counts as
+    /// failing meanwhile: nothing new may be sent whose outcome might find no way into the database.
+    async fn settle_in_time(
+        &mut self,
+        batch: &[Report],
+        again: bool,
+        detail: Detail,
+    ) -> Option<Result<i32, StoreError>> {
+        let outcomes = self.outcomes.clone();
+        let mut settling = std::pin::pin!(self.settle(batch, again, detail));
+        if let Ok(result) = timeout(SLOW, &mut settling).await {
+            return Some(result);
+        }
+        warn!(outcomes = batch.len(), "recording has taken {SLOW:?}; nothing is claimed until it is done");
+        outcomes.set_stuck(true);
+        timeout(HUNG, settling).await.ok()
+    }
+
     async fn settle(&mut self, batch: &[Report], again: bool, detail: Detail) -> Result<i32, StoreError> {
         let relay = self.relay.clone();
         self.link.wait().await.settle(&relay, again, detail, batch).await
     }
 
     /// The last resort for a batch that cannot be stored at all: what can be, is; the rest waits for its lease to end.
-    async fn record_each(&mut self, batch: &[Report], again: bool, problem: &StoreError) {
+    async fn record_each(&mut self, batch: &[Report], mut again: bool, problem: &StoreError) {
         error!("{problem}; recording the batch one by one");
         for report in batch {
             let one = std::slice::from_ref(report);
-            if let Err(problem) = self.settle(one, again, Detail::Bare).await {
-                error!(delivery = report.claim.delivery, "not recorded, it will be sent again: {problem}");
-                self.link.failed(&problem);
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            loop {
+                let Err(problem) = self.settle(one, again, Detail::Bare).await else {
+                    self.outcomes.settled(one);
+                    break;
+                };
+                if self.link.failed(&problem) == Trouble::Data {
+                    error!(
+                        delivery = report.claim.delivery,
+                        "not recorded, it will be sent again: {problem}"
+                    );
+                    self.outcomes.refused();
+                    break;
+                }
+                // The report is as good as before: only the database was away, or busy.
+                again = true;
             }
         }
-        self.outcomes.settled(batch);
+        // The database answers: what it refuses is no reason to stand still.
+        self.link.worked();
+        self.outcomes.set_stuck(false);
     }
 }

@@ -6,10 +6,21 @@ use crate::database;
 
 /// A statement that failed, with what it was for.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} failed: {}", database::explain(.source))]
+#[error("{doing} failed: {}", explain(.source))]
 pub struct StoreError {
     doing: &'static str,
     source: tokio_postgres::Error,
+}
+
+/// The error for people. Of data that could not be stored, Postgres' detail shows the whole row, and with it what the
+/// subscriber answered: that stays out of the log.
+fn explain(source: &tokio_postgres::Error) -> String {
+    match source.as_db_error() {
+        Some(problem) if trouble(problem.code()) == Trouble::Data => {
+            format!("{} {}: {}", problem.severity(), problem.code().code(), problem.message())
+        }
+        _ => database::explain(source),
+    }
 }
 
 /// What to do about it.

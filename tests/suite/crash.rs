@@ -319,6 +319,34 @@ fn nothing_new_is_sent_while_outcomes_cannot_be_recorded() {
 }
 
 #[test]
+fn outcomes_that_the_database_takes_in_no_form_do_not_stop_those_after_them() {
+    let stage = Stage::new("refused");
+    stage.subscribe("concurrency => 4");
+    let raise = |code: &str| {
+        stage.db.psql(&format!(
+            "create or replace function refuse() returns trigger language plpgsql as \
+             $$ begin raise 'no' using errcode = '{code}'; end $$"
+        ));
+    };
+    // First no room, so that the relay stops claiming; then what no retry can mend.
+    raise("53100");
+    stage.db.psql(
+        "create trigger refuse before insert on outbox.subscription_health for each statement execute function refuse()",
+    );
+    stage.emit(1);
+    let relay = stage.relay();
+    relay.wait_for_line("the database has no room", SOON);
+    raise("22000");
+    relay.wait_for_line("not recorded, it will be sent again", SOON);
+    stage.db.psql("drop trigger refuse on outbox.subscription_health");
+    stage.emit(1);
+    stage.db.wait_until("select count(*) = 1 from outbox.attempt where outcome = 'delivered'", SOON);
+    relay.signal("TERM");
+    assert_eq!(relay.wait(SOON), 1, "what is not on record is told of");
+    relay.wait_for_line("1 outcomes could not be recorded", SOON);
+}
+
+#[test]
 fn a_relay_without_the_right_to_record_says_so_and_goes_on_once_it_has_it() {
     let stage = Stage::new("revoked");
     let role = format!("{}_relay", stage.db.name());

@@ -295,6 +295,29 @@ fn only_the_current_owner_changes_a_delivery_save_that_a_success_completes_it() 
     }
 }
 
+/// A relay whose outcomes could not be recorded for longer than a lease reports both attempts at once.
+#[test]
+fn two_attempts_of_one_delivery_in_one_batch_end_it_once() {
+    for (outcomes, classes, ended) in [
+        ("null,delivered", "rejected,delivered", "1||t\n2|delivered|f"),
+        ("delivered,dead", "delivered,rejected", "1|delivered|f\n2||t"),
+        ("delivered,null", "delivered,rejected", "1|delivered|f\n2||t"),
+        ("dead,delivered", "rejected,delivered", "1||t\n2|delivered|f"),
+    ] {
+        let db = outbox("settle_two", 1, 1);
+        db.psql("select claim('r', 1); select expire(); select claim('r', 1)");
+        db.psql(&format!(
+            "select outbox.settle('r', false, array[o.delivery, o.delivery], '{{1,2}}', array[o.subscription, o.subscription], \
+             array[o.slot, o.slot], array[o.event, o.event], '{{20,10}}', '{{5,5}}', '{{{classes}}}', '{{500,500}}', \
+             '{{null,null}}', '{{a,b}}', '{{null,null}}', '{{{outcomes}}}', '{{1000,1000}}') from origin o"
+        ));
+        let seen = db.psql("select attempt, outcome, late from outbox.attempt order by attempt");
+        assert_eq!(seen, ended, "{outcomes}");
+        let left = "select (select count(*) from outbox.delivery), (select count(*) from outbox.dead_letter)";
+        assert_eq!(db.psql(left), "0|0", "{outcomes}");
+    }
+}
+
 #[test]
 fn settle_says_how_many_reports_were_late() {
     let db = outbox("settle_late", 1, 2);

@@ -9,10 +9,6 @@ const CODE_COLUMNS_MAX: usize = 110;
 /// Comments and strings, which it leaves alone.
 const TEXT_COLUMNS_MAX: usize = 130;
 
-/// Lines that may be longer, by a piece of them, with the reason.
-const LONG_LINES: [(&str, &str); 1] =
-    [("is not known to this relay: put tls.crt and tls.key", "one sentence of advice")];
-
 /// Tests that may sleep, with the reason: nothing tells them what they wait for.
 const SLEEPERS: [(&str, &str); 4] = [
     ("crash.rs", "the word names a relay that was stopped, and a statement that hangs in the database"),
@@ -53,11 +49,10 @@ fn lines_fit_into_a_window() {
         for (at, (line, code)) in source.text.lines().zip(source.code.lines()).enumerate() {
             let columns = line.chars().count();
             let code_columns = code.trim_end().chars().count();
-            let excused = LONG_LINES.iter().any(|(piece, _)| line.contains(piece));
             // What stands behind a long string, its comma, is not code to be wrapped.
             let wrappable = code.trim().len() > 3 && !line.contains('"');
             let too_long = columns > TEXT_COLUMNS_MAX || wrappable && code_columns > CODE_COLUMNS_MAX;
-            if too_long && !excused {
+            if too_long {
                 long.push(format!("{}:{}: {columns} columns", source.path, at + 1));
             }
         }

@@ -261,7 +261,7 @@ fn every_problem_of_every_identity_is_told_at_once_and_nothing_starts() {
         let key = at(&format!("{name}/tls.key"));
         format!(
             "{key} holds a key of the kind `{label}`, but PKCS#8 without a passphrase is needed; \
-             convert it with: openssl pkcs8 -topk8 -nocrypt -in {key} -out {key}.pk8"
+             convert it with: openssl pkcs8 -topk8 -nocrypt -in {key} -out {key}.pk8 && mv {key}.pk8 {key}"
         )
     };
     for sentence in [
