@@ -18,7 +18,7 @@ declare
     _same    text := 'o.pair operator(pg_catalog.=) n.pair';
     _data    text := 'pg_catalog.to_jsonb(outbox_row.*)';
     _changed text := 'n.image operator(pg_catalog.*<>) o.image';
-    -- Queries over a transition table, by what they give: the identity; and the data; and what comparing needs.
+    -- Select lists over a transition table: the identity; and the data; and what comparing needs.
     _name    text;
     _row     text;
     _both    text;
@@ -67,17 +67,15 @@ begin
         -- Two rows of a quarter gigabyte are not worth comparing.
         _changed := format('case when o.size operator(pg_catalog.>) 268435456 or n.size operator(pg_catalog.>) 268435456 then true else %s end', _changed);
     end if;
-    _name := outbox.capture_rows(watch.relation, _keys, format(E'%s as pair,\n                    %s as object_id', _pair, _id));
-    _row := outbox.capture_rows(watch.relation, _all, format(
-        E'%s as pair,\n                    %s as object_id,\n                    %s as data', _pair, _id, _data));
-    _both := outbox.capture_rows(watch.relation, _all, format(
-        E'%s as pair,\n                    %s as object_id,\n                    row(outbox_row.*) as image,\n                    %s as size,\n                    %s as data',
-        _pair, _id, coalesce(_size, '0'), _data));
-    return replace(format($branches$    if tg_op operator(pg_catalog.=) 'INSERT' then
+    _name := format(E'%s as pair,\n                    %s as object_id', _pair, _id);
+    _row := format(E'%s,\n                    %s as data', _name, _data);
+    _both := format(E'%s,\n                    row(outbox_row.*) as image,\n                    %s as size,\n                    %s as data',
+        _name, coalesce(_size, '0'), _data);
+    return format($branches$    if tg_op operator(pg_catalog.=) 'INSERT' then
         capture._to_create := array(
             select s.id from outbox.subscription s
             where s.pattern operator(pg_catalog.=) any (%2$L) and s.status operator(pg_catalog.<>) 'gone' and exists (select from new_rows));
-        if pg_catalog.cardinality(capture._to_create) operator(pg_catalog.>) 0 or %5$s then
+        if pg_catalog.cardinality(capture._to_create) operator(pg_catalog.>) 0%5$s then
             with event as (
                 insert into outbox.event (slot, type, object, object_id, occurred_at, data)
                 select capture._slot, %6$L, %1$L, %13$s, capture._now, n.data
@@ -91,7 +89,7 @@ begin
         capture._to_delete := array(
             select s.id from outbox.subscription s
             where s.pattern operator(pg_catalog.=) any (%4$L) and s.status operator(pg_catalog.<>) 'gone' and exists (select from old_rows));
-        if pg_catalog.cardinality(capture._to_delete) operator(pg_catalog.>) 0 or %5$s then
+        if pg_catalog.cardinality(capture._to_delete) operator(pg_catalog.>) 0%5$s then
             with event as (
                 insert into outbox.event (slot, type, object, object_id, occurred_at, data)
                 select capture._slot, %8$L, %1$L, %14$s, capture._now, o.data
@@ -109,7 +107,7 @@ begin
             into capture._to_create, capture._to_update, capture._to_delete, capture._moved
         from outbox.subscription s
         where s.pattern operator(pg_catalog.=) any (%12$L) and s.status operator(pg_catalog.<>) 'gone';
-        if pg_catalog.cardinality(capture._to_update) operator(pg_catalog.>) 0 or %5$s then
+        if pg_catalog.cardinality(capture._to_update) operator(pg_catalog.>) 0%5$s then
             with event as (
                 insert into outbox.event (slot, type, object, object_id, occurred_at, data)
                 select capture._slot, %7$L, %1$L, %13$s, capture._now, n.data
@@ -136,7 +134,7 @@ begin
                 insert into outbox.event (slot, type, object, object_id, occurred_at, data)
                 select capture._slot, change.type, %1$L, %15$s, capture._now, change.data
                 from change
-                where pg_catalog.cardinality(change.targets) operator(pg_catalog.>) 0 or %5$s
+                where pg_catalog.cardinality(change.targets) operator(pg_catalog.>) 0%5$s
                 returning id, type
             )
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
@@ -149,12 +147,13 @@ begin
     end if;
 $branches$,
         watch.object, outbox.patterns(_create), outbox.patterns(_update), outbox.patterns(_delete),
-        case when (select o.history from outbox.object o where o.name = watch.object) then 'true' else 'false' end,
+        case when (select o.history from outbox.object o where o.name = watch.object) then ' or true' else '' end,
         _create, _update, _delete,
-        replace(_both, '{rows}', 'new_rows'), replace(_both, '{rows}', 'old_rows'), _same,
+        outbox.capture_rows('new_rows', watch.relation, _all, _both), outbox.capture_rows('old_rows', watch.relation, _all, _both), _same,
         array[_create, _update, _delete, watch.object || '.*', '*'],
         format(_short, 'n'), format(_short, 'o'), format(_short, 'change'),
-        replace(_row, '{rows}', 'new_rows'), replace(_row, '{rows}', 'old_rows'),
-        replace(_name, '{rows}', 'new_rows'), replace(_name, '{rows}', 'old_rows'), _changed), ' or false then', ' then');
+        outbox.capture_rows('new_rows', watch.relation, _all, _row), outbox.capture_rows('old_rows', watch.relation, _all, _row),
+        outbox.capture_rows('new_rows', watch.relation, _keys, _name), outbox.capture_rows('old_rows', watch.relation, _keys, _name),
+        _changed);
 end
 $$;

@@ -36,6 +36,7 @@ begin
             detail = coalesce(
                 'Known under ' || quote_literal(split_part(require_event_type.pattern, '.', 1)) || ': ' || _known || '.',
                 'No event type begins with ' || quote_literal(split_part(require_event_type.pattern, '.', 1)) || '.'),
-            hint = 'A watch declares the types of its object; others are declared by outbox.define_event_type(name, description).';
+            hint = 'A watch declares the types of its object; others are declared by outbox.define_event_type(name, description). '
+                'All of them: select name from outbox.event_type.';
 end
 $$;

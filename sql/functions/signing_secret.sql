@@ -13,7 +13,8 @@ declare
         from outbox.signing_key k where k.subscription = signing_secret.subscription order by k.id desc limit 1);
 begin
     if _secret is null then
-        raise exception 'no such subscription: %', coalesce(signing_secret.subscription::text, 'NULL') using errcode = 'OX008';
+        raise exception 'no such subscription: %', coalesce(signing_secret.subscription::text, 'NULL') using errcode = 'OX008',
+            hint = 'select id, subscriber, pattern from outbox.subscription';
     end if;
     return _secret;
 end

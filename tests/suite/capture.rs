@@ -406,6 +406,8 @@ const HOSTILE: &[&str] = &[
     "Ünïcode🎉",
     "UPPER",
     "{transition table}",
+    "{rows}",
+    "x or false then",
     "sixty_three_bytes_sixty_three_bytes_sixty_three_bytes_sixty_thr",
 ];
 
