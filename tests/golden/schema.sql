@@ -30,7 +30,7 @@ CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) RETURNS text
+CREATE FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -995,7 +995,7 @@ GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_rows(relation regclass, named text[], columns text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
