@@ -1,4 +1,15 @@
 //! outboxd turns a Postgres database into a dependable source of webhooks.
+//!
+//! The SQL side (`migrations/`, `sql/`) turns committed changes into events and deliveries; this crate installs it and
+//! delivers. Data flows one way: `main` wires, [`relay`] decides, [`store`] and [`delivery`] do, the rest is plain data.
+//! README.md is for those who use it, ARCHITECTURE.md for those who change it.
+//!
+//! | to | read |
+//! |---|---|
+//! | follow a delivery | [`relay`], then [`store`] (claim, settle) and [`delivery`] (one POST) |
+//! | see how the schema gets into a database | [`schema`] |
+//! | see how a connection string is understood | [`conninfo`], [`database`] |
+//! | see which certificates are used | [`identity`], [`pem`] |
 
 pub mod backoff;
 pub mod cli;
