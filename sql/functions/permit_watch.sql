@@ -2,7 +2,8 @@ create or replace function outbox.permit_watch(role regrole) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
--- Lets a role that owns tables, and nothing in schema outbox, watch and unwatch them. It can read nothing here by that.
+-- Lets a role that owns tables, and nothing in schema outbox, watch and unwatch them. It can read nothing here by that. But
+-- it may give its events the name of any object, also of one that another owner watches: permit only whom subscribers trust.
 -- Arguments: role.
 -- Touches: grants usage on schema outbox and execute on what outbox.watch() and outbox.unwatch() call.
 begin
