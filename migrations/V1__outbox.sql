@@ -18,12 +18,34 @@ create table outbox.definition_history (
 );
 
 -- Settings of this database, one row.
+--   http_allowed           subscriptions may name http URLs
+--   doorbell               whether commits may NOTIFY: auto (not where max_prepared_transactions > 0), on, off
+--   retention              how long events and attempts are kept at least
+--   dead_letter_retention  how long dead letters are kept, and with them their events and attempts
 create table outbox.setting (
-    one_row      boolean primary key default true,
-    http_allowed boolean not null default false,
-    constraint there_is_one_row check (one_row)
+    one_row               boolean primary key default true,
+    http_allowed          boolean  not null default false,
+    doorbell              text     not null default 'auto',
+    retention             interval not null default '6 days',
+    dead_letter_retention interval not null default '90 days',
+    constraint there_is_one_row check (one_row),
+    constraint doorbell_is_auto_on_or_off check (doorbell in ('auto', 'on', 'off')),
+    constraint retention_is_1_hour_to_6_days check (retention between '1 hour' and '6 days'),
+    constraint dead_letter_retention_is_1_hour_or_more check (dead_letter_retention >= '1 hour')
 );
 insert into outbox.setting default values;
+
+-- Whether a relay sleeps, and commits must wake it: 1 armed, 0 not. A sequence, because its value is outside
+-- transactions: setval is seen by everybody at once. sql/functions/ring.sql has the rule and the argument.
+create sequence outbox.doorbell as smallint minvalue 0 maxvalue 1 start with 0;
+select setval('outbox.doorbell', 0);
+
+-- Work that one relay at a time does: whoever holds the lease.
+create table outbox.duty (
+    name       text primary key,
+    relay      text        not null,
+    held_until timestamptz not null
+);
 
 -- The catalogue of event types. A watch adds those of its object; emit and subscriptions must name one of these.
 create table outbox.event_type (
@@ -205,13 +227,14 @@ create table outbox.relay (
     host         text        not null,
     pid          integer     not null,
     release      text        not null,
+    doorbell     text,
     started_at   timestamptz not null default clock_timestamp(),
     last_seen_at timestamptz not null default clock_timestamp()
 );
 
 -- The ring: eight leaves, one per day (outbox.slot() says which), made once so that nothing has to run DDL later.
--- The kept leaf is the default one: rows that must outlive their leaf go there, and a leaf that somebody dropped costs
--- order in the house, never a writer's statement.
+-- The kept leaf is the default one: rows of slot n that must outlive their leaf are moved there as slot n + 8, where whoever
+-- looks for slot n looks too; and a leaf that somebody dropped costs order in the house, never a writer's statement.
 create table outbox.event_0 partition of outbox.event for values in (0);
 create table outbox.event_1 partition of outbox.event for values in (1);
 create table outbox.event_2 partition of outbox.event for values in (2);

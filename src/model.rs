@@ -23,6 +23,8 @@ pub struct Claim {
     pub event_id: i64,
     /// What there is to send; `None` when the event's row is gone.
     pub message: Option<Message>,
+    /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
+    pub occurred_at: Option<f64>,
     /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
     pub claimed_at: f64,
     /// Our monotonic clock before the claim was sent: the lease began after it.

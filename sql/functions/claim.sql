@@ -2,7 +2,8 @@ create or replace function outbox.claim(
     relay text, free integer, busy bigint[], busy_running integer[], start_after bigint
 ) returns table (
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
-    event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision
+    event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, occurred_at double precision,
+    claimed_at double precision
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -22,8 +23,8 @@ as $$
 --   busy, busy_running  subscriptions that it is sending to already, and how many POSTs each has under way
 --   start_after         the subscription at which the last claim stopped; 0 at first
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
---   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; claimed_at is the
---   database's clock, in seconds since 1970, by which the relay stamps what it sends.
+--   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; occurred_at is
+--   when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event.
 declare
@@ -77,11 +78,14 @@ begin
     select c.id, c.attempt, c.retry_base, c.subscription, s.version, c.event_slot, c.event_id, e.type,
         outbox.webhook_id(e.uid, s.key),
         outbox.body(e.type, e.occurred_at, e.uid, e.id, e.object, e.object_id, e.data),
-        extract(epoch from clock_timestamp())::double precision
+        extract(epoch from e.occurred_at)::double precision, extract(epoch from clock_timestamp())::double precision
     from claimed c
         cross join lateral (select s.version, s.key from outbox.subscription s where s.id = c.subscription limit 1) s
         left join lateral (
-            select e.* from outbox.event e where e.slot = c.event_slot and e.id = c.event_id limit 1
+            select e.* from outbox.event e
+            -- Where it was written, or where outbox.turn_ring() moved it.
+            where e.slot in (c.event_slot, c.event_slot + 8) and e.id = c.event_id
+            limit 1
         ) e on true
     order by c.id;
 end

@@ -89,6 +89,7 @@ mod tests {
             event_slot: 0,
             event_id: 0,
             message: None,
+            occurred_at: None,
             claimed_at: 0.0,
             asked: Instant::now(),
             received: Instant::now(),

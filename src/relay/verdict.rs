@@ -61,6 +61,7 @@ mod tests {
                 event_slot: 0,
                 event_id: 1,
                 message: None,
+                occurred_at: None,
                 claimed_at: 0.0,
                 asked: now,
                 received: now,

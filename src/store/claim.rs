@@ -32,7 +32,7 @@ impl Store {
             .client
             .query_typed(
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
-                 webhook_id, body, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                 webhook_id, body, occurred_at, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -62,6 +62,7 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         event_slot: row.get("event_slot"),
         event_id: row.get("event_id"),
         message,
+        occurred_at: row.get("occurred_at"),
         claimed_at: row.get("claimed_at"),
         asked,
         received,

@@ -62,7 +62,7 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, claimed_at double precision)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, occurred_at double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -606,6 +606,18 @@ ALTER TABLE outbox.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE SEQUENCE outbox.doorbell
+    AS smallint
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    MAXVALUE 1
+    CACHE 1;
+CREATE TABLE outbox.duty (
+    name text NOT NULL,
+    relay text NOT NULL,
+    held_until timestamp with time zone NOT NULL
+);
 CREATE TABLE outbox.event_0 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
@@ -761,12 +773,19 @@ CREATE TABLE outbox.relay (
     host text NOT NULL,
     pid integer NOT NULL,
     release text NOT NULL,
+    doorbell text,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
     http_allowed boolean DEFAULT false NOT NULL,
+    doorbell text DEFAULT 'auto'::text NOT NULL,
+    retention interval DEFAULT '6 days'::interval NOT NULL,
+    dead_letter_retention interval DEFAULT '90 days'::interval NOT NULL,
+    CONSTRAINT dead_letter_retention_is_1_hour_or_more CHECK ((dead_letter_retention >= '01:00:00'::interval)),
+    CONSTRAINT doorbell_is_auto_on_or_off CHECK ((doorbell = ANY (ARRAY['auto'::text, 'on'::text, 'off'::text]))),
+    CONSTRAINT retention_is_1_hour_to_6_days CHECK (((retention >= '01:00:00'::interval) AND (retention <= '6 days'::interval))),
     CONSTRAINT there_is_one_row CHECK (one_row)
 );
 CREATE TABLE outbox.signing_key (
@@ -850,6 +869,8 @@ ALTER TABLE ONLY outbox.definition_history
     ADD CONSTRAINT definition_history_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.duty
+    ADD CONSTRAINT duty_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY outbox.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.event_0
@@ -1120,6 +1141,8 @@ GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_admin;
+GRANT SELECT ON TABLE outbox.duty TO outbox_reader;
+GRANT SELECT ON TABLE outbox.duty TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_0 TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event_0 TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_1 TO outbox_reader;
