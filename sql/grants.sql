@@ -27,7 +27,7 @@ begin
         grant select (id, key, subscriber, pattern, identity, status, concurrency, deadline, max_attempts, backoff_base,
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(),
             outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_reader;
     end if;
     if _relay then
@@ -36,8 +36,9 @@ begin
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
-            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]),
-            outbox.report_relay(text, text, integer, text) to outbox_relay;
+            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(), outbox.ring(),
+            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text) to outbox_relay;
+        grant select, update on sequence outbox.doorbell to outbox_relay;
     end if;
     if _admin then
         grant usage on schema outbox to outbox_admin;
@@ -55,8 +56,8 @@ begin
             outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer),
-            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
+            outbox.doorbell_silence(), outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

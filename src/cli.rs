@@ -101,8 +101,16 @@ pub struct Run {
     /// Name of this relay in the tables; default: host name and process id.
     #[arg(long, value_name = "NAME", env = "OUTBOXD_NAME")]
     pub name: Option<String>,
-    /// Pause between looks for work, in milliseconds, 10 to 60000.
-    #[arg(long, value_name = "MS", env = "OUTBOXD_POLL_MS", default_value = "100")]
+    /// Where to listen for commits, when --database-url leads through a transaction pooler, which loses
+    /// notifications: a direct connection to the same database.
+    #[arg(long, value_name = "URL", env = "OUTBOXD_LISTEN_URL", hide_env_values = true)]
+    pub listen_url: Option<String>,
+    /// Do not listen: look for work every 10 to 500 milliseconds instead. Nothing then depends on the session.
+    #[arg(long, env = "OUTBOXD_NO_LISTEN", conflicts_with = "listen_url")]
+    pub no_listen: bool,
+    /// Longest pause between two looks for work, in milliseconds, 10 to 60000; commits ring, so this is for what
+    /// nobody rings for.
+    #[arg(long, value_name = "MS", env = "OUTBOXD_POLL_MS", default_value = "5000")]
     pub poll_ms: String,
     /// POSTs at a time in all, 1 to 10000; each subscription has a limit of its own besides.
     #[arg(long, value_name = "N", env = "OUTBOXD_IN_FLIGHT_MAX", default_value = "256")]

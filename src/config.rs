@@ -14,13 +14,14 @@ pub struct ConfigError(pub Vec<String>);
 
 /// The settings of a relay.
 ///
-/// `database` is what became of the connection string, `host` this machine's name.
+/// `database` and `listen` are what became of the connection strings, `host` this machine's name.
 ///
 /// # Errors
 /// All problems of the options, the certificates and the connection string together.
 pub fn relay(
     options: &Run,
     database: Result<Conninfo, Vec<String>>,
+    listen: Option<Result<Conninfo, Vec<String>>>,
     host: &str,
 ) -> Result<Settings, ConfigError> {
     let mut problems = Vec::new();
@@ -31,8 +32,12 @@ pub fn relay(
     let identities = Identities::read(options.identities.as_deref())
         .map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
     let database = database.map_err(|found| problems.extend(found));
-    match (identities, database) {
-        (Ok(identities), Ok(database)) if problems.is_empty() => Ok(Settings {
+    let listen = listen.transpose().map_err(|found| {
+        problems.extend(found.iter().map(|problem| format!("--listen-url: {problem}")));
+    });
+    match (identities, database, listen) {
+        (Ok(identities), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
+            listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
             database,
             identities,
             name,
@@ -79,6 +84,8 @@ mod tests {
             once: false,
             identities: Some("/nowhere".into()),
             name: Some(name.to_owned()),
+            listen_url: None,
+            no_listen: false,
             poll_ms: poll_ms.to_owned(),
             in_flight_max: in_flight_max.to_owned(),
             grace_s: "25".to_owned(),
@@ -88,7 +95,7 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let bad = options("5", "256s", "a\nb");
-        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), "here") else { panic!("refused") };
+        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here") else { panic!("refused") };
         assert_eq!(
             problems.0[..3],
             [

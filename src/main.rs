@@ -106,7 +106,8 @@ async fn uninstall(at: &Database, force: bool) -> Result<ExitCode> {
 
 async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
-    let settings = config::relay(options, database, &host_name())?;
+    let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
+    let settings = config::relay(options, database, listen, &host_name())?;
     let once = settings.once;
     let (stopper, mut stop) = shutdown::channel();
     stop_on_signals(stopper)?;
@@ -163,7 +164,11 @@ fn stop_on_signals(stopper: Stopper) -> Result<()> {
 }
 
 fn conninfo(at: &Database) -> Result<Conninfo, config::ConfigError> {
-    Conninfo::resolve(at.database_url.as_deref(), &|name| std::env::var(name).ok())
+    resolve(at.database_url.as_deref())
+}
+
+fn resolve(url: Option<&str>) -> Result<Conninfo, config::ConfigError> {
+    Conninfo::resolve(url, &|name| std::env::var(name).ok())
         .map_err(|found| config::ConfigError(found.problems))
 }
 

@@ -84,6 +84,7 @@ begin
             )
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
             select s.id, capture._slot, event.id, capture._now from event cross join pg_catalog.unnest(capture._to_create) as s (id);
+            capture._wakes := found;
         end if;
     elsif tg_op operator(pg_catalog.=) 'DELETE' then
         capture._to_delete := array(
@@ -98,6 +99,7 @@ begin
             )
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
             select s.id, capture._slot, event.id, capture._now from event cross join pg_catalog.unnest(capture._to_delete) as s (id);
+            capture._wakes := found;
         end if;
     else
         select coalesce(pg_catalog.array_agg(s.id) filter (where s.pattern operator(pg_catalog.=) any (%2$L)), '{}'),
@@ -118,6 +120,7 @@ begin
             )
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
             select s.id, capture._slot, event.id, capture._now from event cross join pg_catalog.unnest(capture._to_update) as s (id);
+            capture._wakes := found;
         end if;
         if capture._moved then
             with change (type, object_id, data, targets) as (
@@ -143,6 +146,7 @@ begin
                 when event.type operator(pg_catalog.=) %6$L then capture._to_create
                 when event.type operator(pg_catalog.=) %7$L then capture._to_update
                 else capture._to_delete end) as s (id);
+            capture._wakes := found or capture._wakes;
         end if;
     end if;
 $branches$,

@@ -22,6 +22,7 @@ as $$
 --   * What a row holds is measured before anything is built from it (outbox.capture_size).
 --   * An id that the index of events could not hold is sent shortened, with a digest that keeps it apart from others.
 --   * Identity is the key: a row whose key changed is a Delete and a Create.
+--   * The doorbell is looked at after the deliveries are in: outbox.ring() says why.
 --
 -- Arguments: watch, the row of the catalogue (it need not be stored yet).
 -- Returns: the plpgsql source, the same for the same watch and table.
@@ -67,8 +68,12 @@ declare
     _moved     boolean;
     _plain     boolean;
     _known     boolean;
+    _wakes     boolean := false;
 begin
-%s%s    return null;
+%s%s    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
+        perform outbox.ring();
+    end if;
+    return null;
 end
 $source$,
         regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object, _guard, _branches);

@@ -51,6 +51,8 @@ begin
         new.updated_at := clock_timestamp();
         new.updated_by := session_user;
         new.updated_xid := pg_current_xact_id();
+        -- What was held back may be claimed now, or more of it at a time.
+        perform outbox.ring();
     end if;
     return new;
 end

@@ -11,7 +11,7 @@ as $$
 -- Returns: the event's uid; subscribers see it as "id" in the body and at the start of webhook-id.
 -- Raises: OX001 an event type that is not in the catalogue; OX005 not an event type at all, or
 --   a name for an object of more than 100 characters.
--- Touches: insert outbox.event, outbox.delivery; select outbox.subscription, outbox.event_type.
+-- Touches: insert outbox.event, outbox.delivery; select outbox.subscription, outbox.event_type, outbox.doorbell.
 <<emit_event>>
 declare
     _now       timestamptz := clock_timestamp();
@@ -43,6 +43,9 @@ begin
     select s.id, _slot, _id, _now
     from outbox.subscription s
     where s.pattern = any (outbox.patterns(emit.event_type)) and s.status <> 'gone';
+    if found and (select d.last_value from outbox.doorbell d) = 1 then
+        perform outbox.ring();
+    end if;
     return _uid;
 end
 $$;

@@ -17,6 +17,8 @@ begin
         old.updated_by := session_user;
         old.updated_xid := pg_current_xact_id();
         insert into outbox.subscription values (old.*);
+        -- Its open deliveries are to be cancelled.
+        perform outbox.ring();
     end if;
     return null;
 end

@@ -22,6 +22,7 @@ begin
     values (_slot, 'outbox.ping', _now, jsonb_build_object('subscription', ping.subscription, 'sent_by', session_user))
     returning e.id, e.uid into _id, _uid;
     insert into outbox.delivery (subscription, event_slot, event_id, due_at) values (ping.subscription, _slot, _id, _now);
+    perform outbox.ring();
     return outbox.webhook_id(_uid, _key);
 end
 $$;

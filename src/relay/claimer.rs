@@ -1,4 +1,4 @@
-//! The loop: wait, claim, start posts. It never waits for a post or for an outcome to be recorded.
+//! The loop: wait, claim, start posts, mind the doorbell. It never waits for a post or for an outcome to be recorded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,20 +6,25 @@ use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use super::endpoints::{Endpoints, Known};
+use super::bellkeeper::Bellkeeper;
+use super::doorbell::{Doorbell, Step};
+use super::endpoints::Endpoints;
 use super::link::Link;
 use super::outcomes::Outcomes;
 use super::scheduler::Scheduler;
+use super::sending::{attempt, unsent};
 use super::verdict::verdict;
 use super::{RelayError, Settings};
-use crate::delivery::{Failure, Pool, post};
+use crate::delivery::{Failure, Pool};
 use crate::model::{Attempt, Claim, Class, Report, Verdict};
 use crate::shutdown::Stop;
 
 /// After the settings of a subscription could not be read: each such try counts as an attempt.
 const SETTINGS_PAUSE: Duration = Duration::from_secs(5);
+/// After a claim failed, at least.
+const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Claimer {
     link: Link,
@@ -31,7 +36,10 @@ pub(super) struct Claimer {
     posts: JoinSet<()>,
     /// Posts under way, so that one that is aborted or panics still gets an outcome.
     underway: HashMap<Id, Claim>,
-    next_claim: Instant,
+    doorbell: Doorbell,
+    bell: Bellkeeper,
+    /// No claim before this: the last one failed.
+    not_before: Instant,
     stop: Stop,
 }
 
@@ -41,18 +49,22 @@ impl Claimer {
         settings: Arc<Settings>,
         pool: Arc<Pool>,
         outcomes: Outcomes,
+        bell: Bellkeeper,
         stop: Stop,
     ) -> Self {
+        let now = Instant::now();
         Self {
             link,
             scheduler: Scheduler::new(settings.in_flight_max),
+            doorbell: Doorbell::new(settings.poll, now),
+            bell,
             settings,
             pool,
             outcomes,
             endpoints: Endpoints::default(),
             posts: JoinSet::new(),
             underway: HashMap::new(),
-            next_claim: Instant::now(),
+            not_before: now,
             stop,
         }
     }
@@ -69,6 +81,7 @@ impl Claimer {
         };
         let end = Instant::now() + self.settings.grace;
         let end = self.stop.asked_at().map_or(end, |asked| Instant::from_std(asked) + self.settings.grace);
+        self.bell.leave(&mut self.doorbell).await;
         self.drain(end).await;
         (end, result)
     }
@@ -76,16 +89,28 @@ impl Claimer {
     async fn work(&mut self) -> Result<(), RelayError> {
         while !self.stop.asked() && !self.outcomes.gave_up() {
             self.reap();
-            if self.may_claim() {
-                let idle = self.posts.is_empty() && self.outcomes.pending() == 0;
-                match self.claim().await {
-                    Ok(0) if self.settings.once && idle => break,
-                    Ok(_) => {}
-                    Err(problem) if self.settings.once => return Err(problem),
-                    Err(_) => {
-                        self.next_claim = self.link.next_try().max(Instant::now() + self.settings.poll);
+            self.bell.hear(&mut self.doorbell);
+            let step = self.doorbell.next(Instant::now());
+            match step {
+                Step::Claim if self.may_claim() => {
+                    let idle = self.posts.is_empty() && self.outcomes.pending() == 0;
+                    match self.claim().await {
+                        Ok(0) if self.settings.once && idle => break,
+                        Ok(_) => {}
+                        Err(problem) if self.settings.once => return Err(problem),
+                        Err(_) => self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE),
                     }
                 }
+                Step::Claim | Step::Wait(_) => {}
+                step => {
+                    self.bell.step(step, &mut self.doorbell).await;
+                    continue;
+                }
+            }
+            if self.has_way() {
+                self.bell.go_on(self.scheduler.holds_back()).await;
+            } else {
+                self.bell.give_way(&mut self.doorbell).await;
             }
             self.wait().await;
         }
@@ -93,7 +118,12 @@ impl Claimer {
     }
 
     fn may_claim(&self) -> bool {
-        self.has_room() && Instant::now() >= self.next_claim
+        self.has_room() && Instant::now() >= self.not_before
+    }
+
+    /// Whether claims come through, and outcomes go back.
+    fn has_way(&self) -> bool {
+        !self.outcomes.is_stuck() && Instant::now() >= self.not_before
     }
 
     /// Slots for more, and a way for their outcomes into the database.
@@ -122,8 +152,13 @@ impl Claimer {
             }
         };
         self.scheduler.claimed(&wanted, &claims);
-        self.next_claim =
-            Instant::now() + if claims.is_empty() { self.settings.poll } else { Duration::ZERO };
+        self.doorbell.claimed(!claims.is_empty(), Instant::now());
+        if !self.settings.once && self.doorbell.rests(Instant::now()) {
+            // When it fails the next claim will, and says so.
+            if let Ok(Some(due)) = store.next_due().await {
+                self.doorbell.look_before(Instant::now() + due);
+            }
+        }
         let outdated = self.endpoints.outdated(&claims);
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
@@ -134,7 +169,7 @@ impl Claimer {
             Err(problem) => {
                 // The leases are ours: start() gives back what it cannot send.
                 self.link.failed(&problem);
-                self.next_claim = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
+                self.not_before = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
         }
         let count = claims.len();
@@ -165,16 +200,27 @@ impl Claimer {
         self.underway.insert(task.id(), claim);
     }
 
-    /// Until there may be something to do: a post ended, work may be due, outcomes were recorded, or it is over.
+    /// Until there may be something to do: a post ended, work may be due, somebody rang, outcomes were recorded, or it is
+    /// over.
     async fn wait(&mut self) {
         let can_claim = self.has_room();
+        let now = Instant::now();
+        let next = match self.doorbell.next(now) {
+            Step::Wait(next) => next,
+            _ => now,
+        };
+        let ringing = self.scheduler.holds_back() && self.bell.has_bell();
+        let next_ring = self.bell.next_ring();
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
-            () = tokio::time::sleep_until(self.next_claim), if can_claim => {}
+            () = tokio::time::sleep_until(next.max(self.not_before)), if can_claim => {}
+            () = tokio::time::sleep_until(next_ring), if ringing => {}
+            () = self.bell.news() => self.doorbell.rung(Instant::now()),
+            due = self.outcomes.next_retry() => self.doorbell.look_before(due),
             () = self.outcomes.changed(), if self.settings.once || !can_claim => {
                 if self.settings.once {
-                    self.next_claim = Instant::now();
+                    self.doorbell.look_now(Instant::now());
                 }
             }
         }
@@ -194,7 +240,7 @@ impl Claimer {
         };
         let Some(claim) = self.underway.remove(&id) else { return };
         if self.scheduler.finished(claim.subscription) {
-            self.next_claim = Instant::now().min(self.next_claim).max(self.link.next_try());
+            self.doorbell.look_now(Instant::now());
         }
         if let Err(problem) = ended {
             self.lost(claim, problem.is_panic());
@@ -249,64 +295,4 @@ impl Claimer {
 async fn grace_over(mut stop: Stop, grace: Duration) {
     stop.wait().await;
     tokio::time::sleep(grace).await;
-}
-
-/// One delivery: sent, judged, told.
-async fn attempt(claim: Claim, known: &Known, pool: &Pool) -> Report {
-    let Some(message) = claim.message.clone() else {
-        return Report { claim, attempt: None, verdict: Verdict::Cancelled };
-    };
-    let attempt = match &known.endpoint {
-        _ if !claim.is_fresh() => {
-            let sentence = "the relay stood still since it claimed this, and its lease may be over";
-            unsent(&claim, Failure::not_sent("lease", sentence.into()))
-        }
-        Ok(endpoint) => post(endpoint, pool, &claim, &message).await,
-        Err(problem) => unsent(&claim, Failure::not_sent("subscription", problem.to_string())),
-    };
-    let verdict = verdict(&attempt, &claim, &known.subscription, fastrand::f64());
-    tell(&claim, &message.event_type, &attempt, verdict);
-    Report { claim, attempt: Some(attempt), verdict }
-}
-
-fn unsent(claim: &Claim, failure: Failure) -> Attempt {
-    Attempt {
-        class: failure.class,
-        status: None,
-        error_class: Some(failure.word),
-        error: Some(failure.sentence),
-        response: None,
-        started: claim.received,
-        duration: claim.received.elapsed(),
-    }
-}
-
-/// One line per failed attempt; successes are in the ledger. Never the payload.
-fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
-    let (delivery, number, subscription) = (claim.delivery, claim.attempt, claim.subscription);
-    let error = attempt.error.as_deref().unwrap_or_default();
-    match verdict {
-        Verdict::Delivered | Verdict::Cancelled => {
-            debug!(delivery, attempt = number, subscription, event_type, "delivered");
-        }
-        Verdict::Retry(pause) => {
-            warn!(
-                delivery,
-                attempt = number,
-                subscription,
-                event_type,
-                ?pause,
-                "failed, will retry: {error}"
-            );
-        }
-        Verdict::Dead => {
-            error!(
-                delivery,
-                attempt = number,
-                subscription,
-                event_type,
-                "dead after the last attempt: {error}"
-            );
-        }
-    }
 }

@@ -1,21 +1,26 @@
 //! The relay: claims due deliveries, has them sent, has their outcomes recorded. It decides; `store` and `delivery` do.
 //!
-//! Three tasks, each with a database session of its own, so that none waits for another's statement:
-//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants any more).
-//! `scheduler` and `verdict` are the decisions alone, without I/O.
+//! Four tasks, each with a database session of its own, so that none waits for another's statement:
+//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants any more),
+//! `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions alone, without I/O.
 
+mod bellkeeper;
 mod claimer;
+pub mod doorbell;
 mod endpoints;
 mod housekeeper;
 mod link;
+mod listener;
 mod outcomes;
 mod scheduler;
+mod sending;
 mod settler;
 mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -24,9 +29,11 @@ use crate::delivery::Pool;
 use crate::identity::Identities;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
+use bellkeeper::Bellkeeper;
 use claimer::Claimer;
 use housekeeper::Housekeeper;
 use link::Link;
+use listener::Listener;
 pub use outcomes::Counts;
 use outcomes::Outcomes;
 use settler::Settler;
@@ -35,13 +42,15 @@ use settler::Settler;
 pub struct Settings {
     /// Where the database is.
     pub database: Conninfo,
+    /// Where to listen: the same database, not through a transaction pooler; `None` to look at short pauses instead.
+    pub listen: Option<Conninfo>,
     /// Certificates by name.
     pub identities: Identities,
     /// Its name in `outbox.relay`, `delivery.leased_by` and `attempt.relay`.
     pub name: String,
     /// The machine it runs on, for people.
     pub host: String,
-    /// Pause between looks for work when there was none.
+    /// The longest pause between two looks for work, whoever rings.
     pub poll: Duration,
     /// POSTs at a time in all.
     pub in_flight_max: usize,
@@ -84,15 +93,21 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
     );
     let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
-    let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), stop.clone());
+    let rung = Arc::new(Notify::new());
+    let (listener, hearing) = Listener::new(Arc::clone(&settings), Arc::clone(&rung));
+    let bell = Bellkeeper::new(hearing, rung);
+    let claimer =
+        Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), bell, stop.clone());
 
     let (end, result) = if settings.once {
         housekeeper.once().await?;
         claimer.run().await
     } else {
         let keeping = tokio::spawn(housekeeper.run(stop));
+        let listening = tokio::spawn(listener.run());
         let ended = claimer.run().await;
         keeping.abort();
+        listening.abort();
         ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.

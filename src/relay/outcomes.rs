@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 use crate::model::{Report, Verdict};
 
@@ -32,6 +34,9 @@ struct Shared {
     gave_up: AtomicBool,
     counts: Mutex<Counts>,
     settled: Notify,
+    /// When the next delivery becomes due whose failure was recorded since the claimer asked.
+    retry_at: Mutex<Option<Instant>>,
+    retries: Notify,
 }
 
 impl Outcomes {
@@ -47,6 +52,8 @@ impl Outcomes {
             gave_up: AtomicBool::new(false),
             counts: Mutex::new(Counts::default()),
             settled: Notify::new(),
+            retry_at: Mutex::new(None),
+            retries: Notify::new(),
         };
         (Self(Arc::new(shared)), receiver)
     }
@@ -108,6 +115,13 @@ impl Outcomes {
 
     /// Counts reports as recorded.
     pub(super) fn settled(&self, reports: &[Report]) {
+        let pauses = reports.iter().filter_map(|report| match report.verdict {
+            Verdict::Retry(pause) => Some(pause),
+            _ => None,
+        });
+        if let Some(pause) = pauses.min() {
+            self.retry_in(pause);
+        }
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for report in reports {
             match report.verdict {
@@ -120,6 +134,27 @@ impl Outcomes {
         drop(counts);
         self.0.pending.fetch_sub(reports.len(), Ordering::SeqCst);
         self.0.settled.notify_one();
+    }
+
+    /// The database has just made a delivery due after this pause: so it is due no later than that from now.
+    fn retry_in(&self, pause: Duration) {
+        let at = Instant::now() + pause;
+        let mut retry_at = self.0.retry_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *retry_at = Some(retry_at.map_or(at, |other| other.min(at)));
+        drop(retry_at);
+        self.0.retries.notify_one();
+    }
+
+    /// Completes when failures have been recorded, with the time at which the first of their deliveries becomes due. There
+    /// is one waiter, the claimer.
+    pub(super) async fn next_retry(&self) -> Instant {
+        loop {
+            let retry_at = self.0.retry_at.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(at) = retry_at {
+                return at;
+            }
+            self.0.retries.notified().await;
+        }
     }
 
     /// Completes after the next change of [`Self::pending`], [`Self::is_stuck`] or [`Self::gave_up`]; there is one

@@ -27,6 +27,11 @@ impl Scheduler {
         self.in_flight_max.saturating_sub(self.in_flight)
     }
 
+    /// Whether there may be due deliveries that this relay has no slot for.
+    pub(super) fn holds_back(&self) -> bool {
+        self.free() == 0 || !self.full.is_empty()
+    }
+
     /// What to ask `outbox.claim()` for.
     pub(super) fn wanted(&self) -> Wanted {
         let small = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);

@@ -1,6 +1,6 @@
 //! `outbox.claim()`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -45,6 +45,21 @@ impl Store {
             .map_err(|source| StoreError::new("claiming deliveries", source))?;
         let received = Instant::now();
         Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
+    }
+
+    /// How long until the next delivery becomes due that is not due yet; `None` when nothing waits.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
+        let rows = self
+            .connection
+            .client
+            .query_typed("select outbox.next_due()", &[])
+            .await
+            .map_err(|source| StoreError::new("looking for the next due delivery", source))?;
+        let ms: Option<f64> = rows.first().and_then(|row| row.get(0));
+        Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms.max(0.0) / 1000.0).ok()))
     }
 }
 

@@ -3,12 +3,14 @@
 //! Every statement is sent unnamed with its types (`query_typed`), so that nothing depends on a prepared statement that a
 //! pooler may have left on another connection.
 
+mod bell;
 mod claim;
 mod error;
 mod housekeeping;
 mod settings;
 mod settle;
 
+pub use bell::{Bell, BellError};
 pub use claim::Wanted;
 pub use error::{StoreError, Trouble};
 pub use settle::Detail;

@@ -70,6 +70,10 @@ CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT '':
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.doorbell_silence() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -96,6 +100,10 @@ CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS v
     AS ...;
 CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.next_due() RETURNS double precision
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
@@ -137,6 +145,10 @@ CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.ring() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1030,6 +1042,10 @@ REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], bus
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
@@ -1044,6 +1060,8 @@ REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.next_due() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.next_due() TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
@@ -1063,6 +1081,9 @@ REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
@@ -1141,6 +1162,7 @@ GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_admin;
+GRANT SELECT,UPDATE ON SEQUENCE outbox.doorbell TO outbox_relay;
 GRANT SELECT ON TABLE outbox.duty TO outbox_reader;
 GRANT SELECT ON TABLE outbox.duty TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_0 TO outbox_reader;

@@ -1,0 +1,122 @@
+//! The claimer's side of the doorbell: carries out what the rule says on the session that the listener looks after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tracing::warn;
+
+use super::doorbell::{self, Doorbell, Step};
+use super::listener::Hearing;
+use crate::store::{Bell, BellError};
+
+/// Between two rings of a relay that has more work than slots, for the others.
+const RINGS_FOR_OTHERS: Duration = Duration::from_millis(100);
+/// For the last word to the other relays.
+const LEAVING: Duration = Duration::from_secs(2);
+
+pub(super) struct Bellkeeper {
+    hearing: watch::Receiver<Hearing>,
+    rung: Arc<Notify>,
+    session: Option<Arc<Bell>>,
+    next_ring: Instant,
+    gave_way: bool,
+}
+
+impl Bellkeeper {
+    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Notify>) -> Self {
+        Self { hearing, rung, session: None, next_ring: Instant::now(), gave_way: false }
+    }
+
+    /// Takes note of what the listener says.
+    pub(super) fn hear(&mut self, rule: &mut Doorbell) {
+        if self.hearing.has_changed().unwrap_or(false) {
+            let hearing = self.hearing.borrow_and_update().clone();
+            rule.set_bell(hearing.bell(), Instant::now());
+            self.session = hearing.session;
+        }
+    }
+
+    /// Whether there is a session to ring with.
+    pub(super) fn has_bell(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Completes when somebody has rung, or the listener has news.
+    pub(super) async fn news(&mut self) {
+        tokio::select! {
+            () = self.rung.notified() => {}
+            Ok(()) = self.hearing.changed() => self.hearing.mark_changed(),
+        }
+    }
+
+    /// Carries out a step that concerns the bell.
+    pub(super) async fn step(&mut self, step: Step, rule: &mut Doorbell) {
+        let Some(bell) = self.session.clone() else {
+            return rule.set_bell(doorbell::Bell::None, Instant::now());
+        };
+        let result = match step {
+            Step::Arm => bell.arm().await.map(|()| rule.armed()),
+            Step::Horizon => bell.horizon().await.map(|id| rule.horizon(id, Instant::now())),
+            Step::Look(id) => bell.has_passed(id).await.map(|ended| rule.looked(ended)),
+            Step::Disarm => bell.disarm().await.map(|()| rule.disarmed()),
+            Step::Claim | Step::Wait(_) => Ok(()),
+        };
+        self.note(result, rule);
+    }
+
+    /// This relay cannot claim: commits ring from now on, and the others are woken for what has been committed.
+    pub(super) async fn give_way(&mut self, rule: &mut Doorbell) {
+        if std::mem::replace(&mut self.gave_way, true) || rule.bell() != doorbell::Bell::Kept {
+            return;
+        }
+        let Some(bell) = self.session.clone() else { return };
+        let result = match bell.arm().await {
+            Ok(()) => {
+                rule.armed();
+                bell.ring().await
+            }
+            failed => failed,
+        };
+        self.note(result, rule);
+    }
+
+    /// This relay can claim; `holds_back` when it, or a subscription, has more work than slots: then the others are rung.
+    pub(super) async fn go_on(&mut self, holds_back: bool) {
+        self.gave_way = false;
+        let now = Instant::now();
+        if !holds_back || now < self.next_ring {
+            return;
+        }
+        self.next_ring = now + RINGS_FOR_OTHERS;
+        if let Some(bell) = &self.session
+            && bell.ring().await.is_err()
+        {
+            bell.give_up();
+        }
+    }
+
+    /// When [`Self::go_on`] rings again.
+    pub(super) fn next_ring(&self) -> Instant {
+        self.next_ring
+    }
+
+    /// The end: as [`Self::give_way`], but not for long.
+    pub(super) async fn leave(&mut self, rule: &mut Doorbell) {
+        self.gave_way = false;
+        // Without it the others find out when they look the next time.
+        let _ = timeout(LEAVING, self.give_way(rule)).await;
+        self.session = None;
+    }
+
+    fn note(&mut self, result: Result<(), BellError>, rule: &mut Doorbell) {
+        if let Err(problem) = result {
+            warn!("no doorbell: {problem}");
+            if let Some(bell) = self.session.take() {
+                bell.give_up();
+            }
+            rule.set_bell(doorbell::Bell::None, Instant::now());
+        }
+    }
+}

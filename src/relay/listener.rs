@@ -1,0 +1,145 @@
+//! The life of the listening session: opened, tried out, looked after, opened again. What is done with the doorbell is
+//! the claimer's business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tracing::{debug, info, warn};
+
+use super::Settings;
+use super::doorbell;
+use crate::backoff::Backoff;
+use crate::store::{Bell, BellError};
+
+/// Between two looks at the session at most, so that a path that went dead is noticed within 15 s: this, and the 5 s that
+/// an answer may take.
+const HEARTBEAT_MAX: Duration = Duration::from_secs(10);
+/// Between two looks at least.
+const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
+/// Between tries to get the session back.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// After the test found that nothing is heard: a pooler does not change its mind soon.
+const UNHEARD_PAUSE: Duration = Duration::from_mins(1);
+
+/// What the claimer knows of the bell.
+#[derive(Clone, Default)]
+pub(super) struct Hearing {
+    /// The session; `None` while there is none that hears.
+    pub(super) session: Option<Arc<Bell>>,
+    /// Whether this relay keeps the bell.
+    pub(super) keeper: bool,
+    /// Why commits do not ring.
+    pub(super) silence: Option<String>,
+}
+
+impl Hearing {
+    /// What there is of the bell, for the rule.
+    pub(super) fn bell(&self) -> doorbell::Bell {
+        match (&self.session, &self.silence, self.keeper) {
+            (Some(_), None, true) => doorbell::Bell::Kept,
+            (Some(_), None, false) => doorbell::Bell::Heard,
+            _ => doorbell::Bell::None,
+        }
+    }
+
+    fn without(silence: String) -> Self {
+        Self { session: None, keeper: false, silence: Some(silence) }
+    }
+
+    fn differs(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.session.as_ref(), other.session.as_ref());
+        (ours.map(Arc::as_ptr), self.keeper, &self.silence)
+            != (theirs.map(Arc::as_ptr), other.keeper, &other.silence)
+    }
+}
+
+pub(super) struct Listener {
+    settings: Arc<Settings>,
+    /// Gets a permit with every ring.
+    rung: Arc<Notify>,
+    hearing: watch::Sender<Hearing>,
+    failures: u32,
+}
+
+impl Listener {
+    pub(super) fn new(settings: Arc<Settings>, rung: Arc<Notify>) -> (Self, watch::Receiver<Hearing>) {
+        let (hearing, receiver) = watch::channel(Hearing::default());
+        (Self { settings, rung, hearing, failures: 0 }, receiver)
+    }
+
+    /// For ever; it ends by being dropped, and the session with it.
+    pub(super) async fn run(mut self) {
+        loop {
+            let Err(problem) = self.listen().await else {
+                self.tell(Hearing::without("notifications do not arrive".to_owned()));
+                warn!(
+                    "a notification sent from --database-url did not arrive at the listening session within 2 s: is there a \
+                     transaction pooler in between? Looking for work at short pauses instead; give a direct connection as \
+                     --listen-url, or --no-listen"
+                );
+                tokio::time::sleep(UNHEARD_PAUSE).await;
+                continue;
+            };
+            self.tell(Hearing::without(problem.to_string()));
+            // Once at first, then once a minute or so.
+            if self.failures.is_multiple_of(12) {
+                warn!(tries = self.failures + 1, "no doorbell, looking for work at short pauses: {problem}");
+            }
+            self.failures += 1;
+            let (base, cap) = PAUSES;
+            let ceiling = Backoff::new(base, cap).unwrap_or(Backoff::DEFAULT).ceiling(self.failures);
+            tokio::time::sleep(ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        }
+    }
+
+    /// One session, from its opening to its end. `Ok` when it was found not to hear anything.
+    async fn listen(&mut self) -> Result<(), BellError> {
+        let Settings { database, listen, .. } = &*self.settings;
+        let Some(listen) = listen else { return std::future::pending().await };
+        let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
+        let rung = {
+            let rung = Arc::clone(&self.rung);
+            move || rung.notify_one()
+        };
+        let bell = Arc::new(Bell::open(listen, nonce, rung).await?);
+        if !bell.is_heard(database).await? {
+            return Ok(());
+        }
+        let pause = self.settings.poll.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
+        let mut keeper = false;
+        loop {
+            let beat = bell.heartbeat(keeper).await?;
+            if self.failures > 0 {
+                info!("the doorbell is back");
+                self.failures = 0;
+            }
+            if beat.keeper && !keeper {
+                debug!("this relay keeps the doorbell");
+            }
+            keeper = beat.keeper;
+            self.tell(Hearing { session: Some(Arc::clone(&bell)), keeper, silence: beat.silence });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                // The next heartbeat says what is wrong, or opens another when the session was given up.
+                () = bell.lost() => return Err(BellError::Lost),
+            }
+        }
+    }
+
+    /// Tells the claimer, if it is news.
+    fn tell(&self, now: Hearing) {
+        if let (None, Some(silence)) = (&self.hearing.borrow().silence, &now.silence)
+            && now.session.is_some()
+        {
+            warn!("commits do not ring, looking for work at short pauses: {silence}");
+        }
+        self.hearing.send_if_modified(|known| {
+            let news = known.differs(&now);
+            if news {
+                *known = now;
+            }
+            news
+        });
+    }
+}
