@@ -95,7 +95,9 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let bad = options("5", "256s", "a\nb");
-        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here") else { panic!("refused") };
+        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here") else {
+            panic!("refused")
+        };
         assert_eq!(
             problems.0[..3],
             [

@@ -134,8 +134,11 @@ impl Bell {
     /// # Errors
     /// When the session is of no use any more.
     pub async fn heartbeat(&self, keeper: bool) -> Result<Heartbeat, BellError> {
-        let lock =
-            if keeper { "true".to_owned() } else { format!("pg_catalog.pg_try_advisory_lock({KEEPER_LOCK})") };
+        let lock = if keeper {
+            "true".to_owned()
+        } else {
+            format!("pg_catalog.pg_try_advisory_lock({KEEPER_LOCK})")
+        };
         let row = self
             .row(
                 &format!(
@@ -209,7 +212,8 @@ impl Bell {
     /// Runs statements; the columns of the last row. No type is looked up and nothing prepared.
     async fn row(&self, sql: &str, doing: &'static str) -> Result<Vec<Option<String>>, BellError> {
         let answer = timeout(ANSWER_WITHIN, self.connection.client.simple_query(sql)).await;
-        let messages = answer.map_err(|_| BellError::Mute)?.map_err(|source| StoreError::new(doing, source))?;
+        let messages =
+            answer.map_err(|_| BellError::Mute)?.map_err(|source| StoreError::new(doing, source))?;
         let row = messages.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
             _ => None,

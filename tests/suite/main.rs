@@ -11,6 +11,7 @@ mod crash;
 mod definitions;
 mod demo;
 mod doorbell;
+mod doorbell_faults;
 mod emit;
 mod golden;
 mod harmless;

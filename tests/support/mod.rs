@@ -12,6 +12,7 @@
 //! | `raw_receiver`   | [`RawReceiver`]: a scripted byte stream, for answers no HTTP library writes  |
 //! | `signature`      | [`verify_signature`]: an independent Standard Webhooks verifier              |
 //! | `relay`          | [`Outboxd`]: runs the binary, reads its lines, sends it signals              |
+//! | `proxy`          | [`Proxy`]: a TCP path that can go dead                                        |
 //! | `process`, `net` | child processes with a deadline; ports nothing else will take                |
 //!
 //! `account` and `programs` are the lower half of `cluster`, `serving`, `request` and `tls` that of
@@ -30,6 +31,7 @@ mod net;
 mod pki;
 mod process;
 mod programs;
+mod proxy;
 mod raw_receiver;
 mod receiver;
 mod relay;
@@ -44,6 +46,7 @@ pub use cluster::{Cluster, ClusterOptions, StopMode, shared};
 pub use database::{Database, PsqlError};
 pub use openssl::ssl::SslVersion;
 pub use pki::{Authority, CertPair, write_identity};
+pub use proxy::Proxy;
 pub use raw_receiver::{Duplex, RawReceiver, read_request};
 pub use receiver::{Receiver, ReceiverOptions};
 pub use relay::{Outboxd, Output, RelayProcess};
