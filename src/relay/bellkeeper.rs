@@ -57,7 +57,7 @@ impl Bellkeeper {
             return rule.set_bell(doorbell::Bell::None, Instant::now());
         };
         let result = match step {
-            Step::Arm => bell.arm().await.map(|()| rule.armed()),
+            Step::Arm => bell.arm().await.map(|()| rule.armed(Instant::now())),
             Step::Horizon => bell.horizon().await.map(|id| rule.horizon(id, Instant::now())),
             Step::Look(id) => bell.has_passed(id).await.map(|ended| rule.looked(ended)),
             Step::Disarm => bell.disarm().await.map(|()| rule.disarmed()),
@@ -74,7 +74,7 @@ impl Bellkeeper {
         let Some(bell) = self.session.clone() else { return };
         let result = match bell.arm().await {
             Ok(()) => {
-                rule.armed();
+                rule.armed(Instant::now());
                 bell.ring().await
             }
             failed => failed,

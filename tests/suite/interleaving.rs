@@ -203,7 +203,7 @@ impl Player<'_> {
                 if !skip {
                     bell.arm().await.unwrap();
                 }
-                self.rule.armed();
+                self.rule.armed(self.now);
             }
             Step::Horizon => {
                 let id = match self.relay {
