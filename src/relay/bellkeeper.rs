@@ -43,11 +43,17 @@ impl Bellkeeper {
         self.session.is_some()
     }
 
-    /// Completes when somebody has rung, or the listener has news.
+    /// Gets a permit with every ring.
+    pub(super) fn rung(&self) -> Arc<Notify> {
+        Arc::clone(&self.rung)
+    }
+
+    /// Completes when the listener has news, for [`Self::hear`].
     pub(super) async fn news(&mut self) {
-        tokio::select! {
-            () = self.rung.notified() => {}
-            Ok(()) = self.hearing.changed() => self.hearing.mark_changed(),
+        match self.hearing.changed().await {
+            Ok(()) => self.hearing.mark_changed(),
+            // There is no listener.
+            Err(_) => std::future::pending().await,
         }
     }
 

@@ -210,13 +210,14 @@ impl Claimer {
             _ => now,
         };
         let ringing = self.scheduler.holds_back() && self.bell.has_bell();
-        let next_ring = self.bell.next_ring();
+        let (next_ring, rung) = (self.bell.next_ring(), self.bell.rung());
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
             () = tokio::time::sleep_until(next.max(self.not_before)), if can_claim => {}
             () = tokio::time::sleep_until(next_ring), if ringing => {}
-            () = self.bell.news() => self.doorbell.rung(Instant::now()),
+            () = rung.notified() => self.doorbell.rung(Instant::now()),
+            () = self.bell.news() => {}
             due = self.outcomes.next_retry() => self.doorbell.look_before(due),
             () = self.outcomes.changed(), if self.settings.once || !can_claim => {
                 if self.settings.once {

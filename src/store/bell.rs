@@ -14,6 +14,8 @@ use crate::database::{self, Connection};
 
 /// The lock of the relay that keeps the bell: "outboxd" and a one. Postgres keeps such locks per database.
 const KEEPER_LOCK: i64 = 0x6f75_7462_6f78_6401;
+/// The lock that listening relays share; `outbox.ring()` tries it to see whether there is one. "outboxd" and a two.
+const LISTENERS_LOCK: i64 = 0x6f75_7462_6f78_6402;
 /// Every statement here takes a fraction of a millisecond: when one takes this long, the session is dead.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long a notification between two sessions may take.
@@ -87,15 +89,14 @@ impl Bell {
             database::connect_listening(info, "listen", notified).await.map_err(OpenError::from)?;
         let bell = Self { connection, nonce, tested, open, given_up: Notify::new() };
         // What is lost of the flag in a crash is lost together with every session that relied on it.
-        let text = bell
-            .run(
-                "set synchronous_commit = off; set statement_timeout = '4s'; set lock_timeout = '2s'; \
-                 set idle_in_transaction_session_timeout = '5s'; set default_transaction_read_only = off; \
-                 set default_transaction_isolation = 'read committed'; \
-                 select pg_catalog.pg_backend_pid(); listen outbox",
-                "listening",
-            )
-            .await?;
+        let set = "set synchronous_commit = off; set statement_timeout = '4s'; set lock_timeout = '2s'; \
+                   set idle_in_transaction_session_timeout = '5s'; set default_transaction_read_only = off; \
+                   set default_transaction_isolation = 'read committed'";
+        bell.run(set, "setting up the listening session").await?;
+        let text = bell.run("listen outbox; select pg_catalog.pg_backend_pid()", "listening").await?;
+        // Not before it listens: from now on writers ring if they are told to.
+        let lock = format!("select pg_catalog.pg_advisory_lock_shared({LISTENERS_LOCK})");
+        bell.run(&lock, "telling writers that a relay listens").await?;
         own_pid.store(text.and_then(|pid| pid.parse().ok()).unwrap_or(0), Ordering::Relaxed);
         Ok(bell)
     }
@@ -196,12 +197,13 @@ impl Bell {
         Ok(text.as_deref() == Some("t"))
     }
 
-    /// Wakes the other relays.
+    /// Wakes the other relays. Not by `outbox.ring()`, which does not count the session it runs in as one that listens.
     ///
     /// # Errors
     /// When the statement fails.
     pub async fn ring(&self) -> Result<(), BellError> {
-        self.run("select outbox.ring()", "ringing").await.map(drop)
+        let ring = "select pg_catalog.pg_notify('outbox', '') where outbox.doorbell_silence() is null";
+        self.run(ring, "ringing").await.map(drop)
     }
 
     /// Runs statements; the first column of the last row.

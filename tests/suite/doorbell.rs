@@ -91,13 +91,14 @@ fn one_of_several_relays_keeps_the_bell_and_any_of_them_hears_it() {
     let first = stage.relay_with(&NEVER);
     stage.db.wait_until(ASLEEP, SOON);
     let second = stage.relay_with(&NEVER);
-    let keepers = "select count(*) from pg_locks where locktype = 'advisory' and granted \
+    let keepers = "select count(*) from pg_locks where locktype = 'advisory' and mode = 'ExclusiveLock' \
                    and database = (select oid from pg_database where datname = current_database())";
     let listeners = "select count(*) = 2 from pg_stat_activity where datname = current_database() \
                      and application_name = 'outboxd listen'";
     stage.db.wait_until(listeners, SOON);
     assert_eq!(stage.db.psql(keepers), "1");
-    // The keeper is asked to stop: it leaves the bell armed, and rings the other.
+    // The keeper is asked to stop: it leaves the bell armed, whatever it was before, and rings the other.
+    stage.db.psql("select setval('outbox.doorbell', 0)");
     first.signal("TERM");
     assert_eq!(first.wait(SOON), 0);
     assert_eq!(stage.db.psql("select last_value from outbox.doorbell"), "1");
@@ -137,7 +138,7 @@ async fn writers_look_at_the_bell_after_they_have_inserted() {
     );
     let (listener, holder, writer) =
         (stage.db.session().await, stage.db.session().await, stage.db.session().await);
-    listener.execute("listen outbox").await;
+    listen(&listener).await;
     for statement in [
         "insert into orders values (1, 'new')",
         "update orders set note = 'paid'",
@@ -162,7 +163,7 @@ async fn a_writer_rings_only_when_a_relay_sleeps_and_with_nothing_in_it() {
     let stage = Stage::new("doorbell_quiet");
     stage.subscribe("");
     let (listener, writer) = (stage.db.session().await, stage.db.session().await);
-    listener.execute("listen outbox").await;
+    listen(&listener).await;
     let rings = async |sql: &str| {
         writer.execute(sql).await;
         listener.notices_so_far().await
@@ -184,10 +185,24 @@ async fn a_writer_rings_only_when_a_relay_sleeps_and_with_nothing_in_it() {
     assert_eq!(writer.query_text("select outbox.doorbell_silence()").await, "outbox.setting.doorbell is off");
     writer.execute("update outbox.setting set doorbell = 'auto'").await;
     assert_eq!(rings("update orders set note = 'e'").await.len(), 1);
+    // A relay that went away left the flag armed: the first to commit notices, and nobody pays for it any longer.
+    listener.execute("select pg_advisory_unlock_all()").await;
+    assert_eq!(rings("update orders set note = 'g'").await, []);
+    assert_eq!(writer.query_text("select last_value from outbox.doorbell").await, "0");
+    let locks = "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()";
+    assert_eq!(writer.query_text(&format!("begin; select outbox.ring(); {locks}; commit")).await, "f\n0");
+    listen(&listener).await;
+    writer.execute("select setval('outbox.doorbell', 1)").await;
+    assert_eq!(rings("update orders set note = 'h'").await.len(), 1);
     // Nobody wants it: no delivery, no ring.
     writer.execute("select outbox.unsubscribe(1)").await;
     listener.notices_so_far().await;
     assert_eq!(rings("update orders set note = 'f'").await, []);
+}
+
+/// Listens as a relay does: writers ring only when one does.
+async fn listen(listener: &Session) {
+    listener.execute("listen outbox; select pg_advisory_lock_shared(8031453476610925570)").await;
 }
 
 /// Rings from other sessions than the relay's own reach the listener of the test.
@@ -206,7 +221,7 @@ async fn a_relay_without_free_slots_rings_for_the_others() {
     stage.emit(3);
     stage.receiver.wait_for(1, WOKEN);
     let listener = stage.db.session().await;
-    listener.execute("listen outbox").await;
+    listen(&listener).await;
     rung(&listener).await;
     rung(&listener).await;
     gate.open();
@@ -221,7 +236,7 @@ async fn a_relay_that_cannot_claim_arms_and_rings_for_the_others() {
     let relay = stage.relay_with(&NEVER);
     stage.db.wait_until_async(ASLEEP, SOON).await;
     let listener = stage.db.session().await;
-    listener.execute("listen outbox").await;
+    listen(&listener).await;
     stage.db.psql("alter function outbox.claim rename to claimed; select setval('outbox.doorbell', 0)");
     stage.db.psql("select pg_notify('outbox', '')");
     rung(&listener).await;

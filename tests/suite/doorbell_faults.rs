@@ -151,7 +151,7 @@ async fn a_queue_that_fills_up_silences_the_bell_before_it_fails_commits() {
     let stage = Stage::on(&cluster, "full_queue");
     stage.subscribe("");
     let stuck = stage.db.session().await;
-    stuck.execute("listen outbox").await;
+    stuck.execute("listen outbox; select pg_advisory_lock_shared(8031453476610925570)").await;
     stuck.execute("begin; select 1").await;
     let fill = "select count(pg_notify('other', repeat('x', 7900) || i)) from generate_series(1, 20) i";
     stage.db.psql(fill);
