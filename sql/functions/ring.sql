@@ -27,9 +27,9 @@ begin
         if pg_try_advisory_xact_lock(8031453476610925570) then
             perform setval('outbox.doorbell', 0);
             -- Only the end of a subtransaction that failed gives it back before the end of all.
-            raise exception using errcode = 'OX013', message = 'no relay listens';
+            raise exception using errcode = 'OX014', message = 'no relay listens';
         end if;
-    exception when sqlstate 'OX013' then
+    exception when sqlstate 'OX014' then
         return false;
     end;
     perform pg_notify('outbox', '');
