@@ -39,7 +39,8 @@ begin
                 detail = case when _status = 'gone' then 'Its subscription is gone.' else 'It is neither open nor a dead letter.' end,
                 hint = 'select * from outbox.dead_letter; what was sent is in outbox.delivery_history.';
     end if;
-    select e.uid into _uid from outbox.event e where e.slot = _open.event_slot and e.id = _open.event_id;
+    select e.uid into _uid from outbox.event e
+        where e.slot in (_open.event_slot, _open.event_slot + 8) and e.id = _open.event_id;
     return outbox.webhook_id(_uid, _key);
 end
 $$;

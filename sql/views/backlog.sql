@@ -1,20 +1,77 @@
--- What is still to be delivered, per subscription: how much, since when, and what stands in the way.
+-- What is still to be delivered, per subscription: how much, since when, what stands in the way, and how much longer it takes.
+-- rate is how many deliveries per minute have ended in the last minute, delivered or otherwise; eta how long the open ones take if
+-- it goes on like that, null when nothing ended. The last minute of the ledger is found without an index on time, which each
+-- outcome would have to pay for: from the newest row back along the primary key, in strides of 1000 ids and 100 strides at
+-- most, until a row is older. So the view reads no more after a year than on the first day.
 create or replace view outbox.backlog as
-select d.subscription,
+with recursive span as (
+    select statement_timestamp() as now, outbox.slot(statement_timestamp()) as today,
+        outbox.slot(statement_timestamp() - interval '1 minute') as before
+), stride (nth, id, ended_at) as (
+    select 0, n.id, n.ended_at
+    from (
+        (select a.id, a.started_at + make_interval(secs => coalesce(a.duration_ms, 0) / 1000) as ended_at
+         from outbox.attempt a where a.slot = (select s.today from span s) order by a.id desc limit 1)
+        union all
+        (select a.id, a.started_at + make_interval(secs => coalesce(a.duration_ms, 0) / 1000)
+         from outbox.attempt a where a.slot = (select s.before from span s) order by a.id desc limit 1)
+        order by 1 desc limit 1
+    ) n
+    union all
+    select t.nth + 1, n.id, n.ended_at
+    from stride t cross join lateral (
+        (select a.id, a.started_at + make_interval(secs => coalesce(a.duration_ms, 0) / 1000) as ended_at
+         from outbox.attempt a where a.slot = (select s.today from span s) and a.id <= t.id - 1000 order by a.id desc limit 1)
+        union all
+        (select a.id, a.started_at + make_interval(secs => coalesce(a.duration_ms, 0) / 1000)
+         from outbox.attempt a where a.slot = (select s.before from span s) and a.id <= t.id - 1000 order by a.id desc limit 1)
+        order by 1 desc limit 1
+    ) n
+    where t.nth < 100 and t.ended_at > (select s.now - interval '1 minute' from span s)
+), seen as materialized (
+    -- Where the strides end: a minute ago, or as far back as they go.
+    select min(t.id) as from_id, greatest(min(t.ended_at), max(s.now) - interval '1 minute') as since, max(s.now) as now
+    from stride t cross join span s
+), recent as materialized (
+    select a.subscription, count(*) as ended
+    from outbox.attempt a
+    where a.slot in ((select s.today from span s), (select s.before from span s)) and a.id >= (select s.from_id from seen s)
+        and a.outcome is not null
+        and a.started_at + make_interval(secs => coalesce(a.duration_ms, 0) / 1000) > (select s.since from seen s)
+    group by a.subscription
+), open as (
+    select d.subscription,
+        count(*) as open,
+        count(*) filter (where d.due_at <= clock_timestamp()) as due,
+        count(*) filter (where d.leased_by is not null and d.due_at > clock_timestamp()) as in_flight,
+        count(*) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as waiting,
+        max(d.attempt) as attempts_max,
+        min(d.due_at) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as next_attempt_at,
+        min(e.occurred_at) as oldest_at
+    from outbox.delivery d
+        left join outbox.event e on e.slot in (d.event_slot, d.event_slot + 8) and e.id = d.event_id
+    group by d.subscription
+)
+select o.subscription,
     s.subscriber,
     s.pattern,
     outbox.endpoint(s.url) as endpoint,
     s.status,
-    count(*) as open,
-    count(*) filter (where d.due_at <= clock_timestamp()) as due,
-    count(*) filter (where d.leased_by is not null and d.due_at > clock_timestamp()) as in_flight,
-    count(*) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as waiting,
-    max(d.attempt) as attempts_max,
-    min(d.due_at) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as next_attempt_at,
-    min(e.occurred_at) as oldest_at,
-    clock_timestamp() - min(e.occurred_at) as oldest_age
-from outbox.delivery d
-    left join outbox.subscription s on s.id = d.subscription
-    left join outbox.event e on e.slot = d.event_slot and e.id = d.event_id
-group by d.subscription, s.subscriber, s.pattern, s.url, s.status
-order by min(e.occurred_at);
+    o.open,
+    o.due,
+    o.in_flight,
+    o.waiting,
+    o.attempts_max,
+    o.next_attempt_at,
+    o.oldest_at,
+    clock_timestamp() - o.oldest_at as oldest_age,
+    r.rate,
+    case when r.rate > 0 then make_interval(secs => 60.0 * o.open / r.rate) end as eta
+from open o
+    left join outbox.subscription s on s.id = o.subscription
+    cross join lateral (
+        select coalesce((
+            select round(n.ended * 60 / greatest(extract(epoch from f.now - f.since), 1), 1)
+            from recent n cross join seen f where n.subscription = o.subscription), 0) as rate
+    ) r
+order by o.oldest_at;

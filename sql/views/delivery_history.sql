@@ -21,5 +21,5 @@ select a.started_at,
     outbox.webhook_id(e.uid, s.key) as webhook_id,
     a.response
 from outbox.attempt a
-    left join outbox.event e on e.slot = a.event_slot and e.id = a.event_id
+    left join outbox.event e on e.slot in (a.event_slot, a.event_slot + 8) and e.id = a.event_id
     left join outbox.subscription s on s.id = a.subscription;

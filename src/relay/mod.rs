@@ -1,7 +1,8 @@
 //! The relay: claims due deliveries, has them sent, has their outcomes recorded. It decides; `store` and `delivery` do.
 //!
 //! Three tasks, each with a database session of its own, so that none waits for another's statement:
-//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants any more).
+//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
+//! needs any more; one relay at a time).
 //! `scheduler` and `verdict` are the decisions alone, without I/O.
 
 mod claimer;
@@ -16,7 +17,8 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
@@ -54,6 +56,9 @@ pub struct Settings {
 /// How long recording the last outcomes may take in any case, when the posts have used up the grace time.
 const RECORDING: Duration = Duration::from_secs(2);
 
+/// How much longer than the posts the housekeeper may take to give back its duty.
+const LEAVING: Duration = Duration::from_millis(500);
+
 /// Why a relay ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -83,16 +88,20 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
     let settler = tokio::spawn(
         Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
     );
-    let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
+    // Whoever learns that a subscription was removed rings it.
+    let wake = Arc::new(Notify::new());
+    let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool), wake);
     let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), stop.clone());
 
     let (end, result) = if settings.once {
         housekeeper.once().await?;
         claimer.run().await
     } else {
-        let keeping = tokio::spawn(housekeeper.run(stop));
+        let mut keeping = tokio::spawn(housekeeper.run(stop));
         let ended = claimer.run().await;
-        keeping.abort();
+        if timeout(LEAVING, &mut keeping).await.is_err() {
+            keeping.abort();
+        }
         ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.

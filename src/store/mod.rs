@@ -11,6 +11,7 @@ mod settle;
 
 pub use claim::Wanted;
 pub use error::{StoreError, Trouble};
+pub use housekeeping::{Purged, Turn};
 pub use settle::Detail;
 
 use crate::conninfo::Conninfo;

@@ -21,6 +21,8 @@ mod login;
 mod migrate;
 mod print;
 mod relay;
+mod retention;
+mod ring;
 mod roles;
 mod sizes;
 mod source;
