@@ -52,7 +52,7 @@ begin
             and not exists (select from outbox.dead_letter l where l.delivery = k.delivery)
     ), picked as materialized (
         select i.slot, i.id from idle i
-        where (select true from outbox.event e where e.slot in (i.event_slot, i.event_slot + 8) and e.id = i.event_id limit 1) is null
+        where (select true from outbox.event e where e.slot = any (array[i.event_slot, (i.event_slot + 8)::smallint]) and e.id = i.event_id limit 1) is null
         limit purge_old.batch
     )
     delete from outbox.attempt_kept k using picked p where k.slot = p.slot and k.id = p.id;

@@ -555,19 +555,25 @@ CREATE VIEW outbox.backlog AS
           WHERE ((t.nth < 100) AND (t.ended_at > ( SELECT (s_1.now - '00:01:00'::interval)
                    FROM span s_1)))
         ), seen AS MATERIALIZED (
-         SELECT min(t.id) AS from_id,
-            GREATEST(min(t.ended_at), (max(s_1.now) - '00:01:00'::interval)) AS since,
-            max(s_1.now) AS now
+         SELECT (min(t.id) - 1000) AS from_id,
+            max(t.id) AS to_id,
+            max(s_1.now) AS now,
+                CASE
+                    WHEN (max(t.nth) < 100) THEN (max(s_1.now) - '00:01:00'::interval)
+                    ELSE GREATEST(min(t.ended_at), (max(s_1.now) - '00:01:00'::interval))
+                END AS since
            FROM (stride t
              CROSS JOIN span s_1)
         ), recent AS MATERIALIZED (
          SELECT a.subscription,
-            count(*) AS ended
+            round((((count(*) * 60))::numeric / ( SELECT GREATEST(EXTRACT(epoch FROM (s_1.now - s_1.since)), (1)::numeric) AS "greatest"
+                   FROM seen s_1)), 1) AS rate
            FROM outbox.attempt a
           WHERE ((a.slot = ANY (ARRAY[( SELECT s_1.today
                    FROM span s_1), ( SELECT s_1.before
-                   FROM span s_1)])) AND (a.id >= ( SELECT s_1.from_id
-                   FROM seen s_1)) AND (a.outcome IS NOT NULL) AND ((a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision))) > ( SELECT s_1.since
+                   FROM span s_1)])) AND ((a.id >= ( SELECT s_1.from_id
+                   FROM seen s_1)) AND (a.id <= ( SELECT s_1.to_id
+                   FROM seen s_1))) AND (a.outcome IS NOT NULL) AND ((a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision))) > ( SELECT s_1.since
                    FROM seen s_1)))
           GROUP BY a.subscription
         ), open AS (
@@ -578,9 +584,8 @@ CREATE VIEW outbox.backlog AS
             count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
             max(d.attempt) AS attempts_max,
             min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
-            min(e.occurred_at) AS oldest_at
-           FROM (outbox.delivery d
-             LEFT JOIN outbox.event e ON ((((e.slot = d.event_slot) OR (e.slot = (d.event_slot + 8))) AND (e.id = d.event_id))))
+            min(ARRAY[d.event_id, (d.event_slot)::bigint]) AS oldest
+           FROM outbox.delivery d
           GROUP BY d.subscription
         )
  SELECT o.subscription,
@@ -594,20 +599,18 @@ CREATE VIEW outbox.backlog AS
     o.waiting,
     o.attempts_max,
     o.next_attempt_at,
-    o.oldest_at,
-    (clock_timestamp() - o.oldest_at) AS oldest_age,
-    r.rate,
-        CASE
-            WHEN (r.rate > (0)::numeric) THEN make_interval(secs => (((60.0 * (o.open)::numeric) / r.rate))::double precision)
-            ELSE NULL::interval
-        END AS eta
-   FROM ((open o
+    e.occurred_at AS oldest_at,
+    (clock_timestamp() - e.occurred_at) AS oldest_age,
+    COALESCE(r.rate, (0)::numeric) AS rate,
+    make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta
+   FROM (((open o
      LEFT JOIN outbox.subscription s ON ((s.id = o.subscription)))
-     CROSS JOIN LATERAL ( SELECT COALESCE(( SELECT round((((n.ended * 60))::numeric / GREATEST(EXTRACT(epoch FROM (f.now - f.since)), (1)::numeric)), 1) AS round
-                   FROM (recent n
-                     CROSS JOIN seen f)
-                  WHERE (n.subscription = o.subscription)), (0)::numeric) AS rate) r)
-  ORDER BY o.oldest_at;
+     LEFT JOIN recent r ON ((r.subscription = o.subscription)))
+     LEFT JOIN LATERAL ( SELECT e_1.occurred_at
+           FROM outbox.event e_1
+          WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
+         LIMIT 1) e ON (true))
+  ORDER BY e.occurred_at;
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
     w.relation,
@@ -715,7 +718,7 @@ CREATE VIEW outbox.delivery_history AS
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response
    FROM ((outbox.attempt a
-     LEFT JOIN outbox.event e ON ((((e.slot = a.event_slot) OR (e.slot = (a.event_slot + 8))) AND (e.id = a.event_id))))
+     LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
 ALTER TABLE outbox.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.delivery_id_seq

@@ -63,6 +63,20 @@ fn a_busy_minute_is_read_as_far_as_it_is_worth() {
     assert!(scanned.is_none(), "{plan}");
 }
 
+#[test]
+fn whoever_looks_an_event_up_reads_its_leaf_and_the_kept_one_only() {
+    let db = ring("pruned");
+    emit(&db, 50);
+    db.psql("select settle_all(null); analyze");
+    let event = "select event_type from outbox.delivery_history where event_id = 7";
+    for query in [event, "select oldest_at from outbox.backlog"] {
+        let plan = db.psql(&format!("explain (analyze, timing off, costs off) {query}"));
+        let leaf = |line: &&str| line.contains(" on event_") && !line.contains("never executed");
+        let read: Vec<_> = plan.lines().filter(leaf).collect();
+        assert!(read.len() <= 2, "{read:#?}");
+    }
+}
+
 /// Each row without what differs from run to run.
 fn holders(db: &Database) -> String {
     db.psql(
