@@ -47,6 +47,20 @@ create table outbox.duty (
     held_until timestamptz not null
 );
 
+-- Leaves of the ring that are being emptied, each with how far that is; written by outbox.turn_ring().
+--   written_on  the last day on which the leaf was written
+--   walked_to   what deliveries up to this id need of the leaf has been moved; null when that is so of all
+--   readers     transactions that were under way when all had been moved, and must have ended before the leaf is emptied
+--   obstacle    what is in the way
+create table outbox.turn (
+    leaf       text primary key,
+    written_on date        not null,
+    walked_to  bigint               default 0,
+    readers    text[],
+    since      timestamptz not null default clock_timestamp(),
+    obstacle   text
+);
+
 -- The catalogue of event types. A watch adds those of its object; emit and subscriptions must name one of these.
 create table outbox.event_type (
     name        text primary key,
@@ -124,6 +138,9 @@ create table outbox.subscription (
 create index subscription_by_pattern on outbox.subscription (pattern) where status <> 'gone';
 create unique index one_subscription_per_pattern_and_url on outbox.subscription (subscriber, pattern, md5(url))
     where status <> 'gone';
+
+-- Housekeeping looks for removed ones all the time, and there may be 100,000 others.
+create index subscription_gone on outbox.subscription (id) where status = 'gone';
 
 -- Signing secrets, apart from the subscription so that readers of that table never see them.
 create table outbox.signing_key (

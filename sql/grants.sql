@@ -37,7 +37,9 @@ begin
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
             outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(), outbox.ring(),
-            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text) to outbox_relay;
+            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text),
+            outbox.take_duty(text, text, interval), outbox.leave_duty(text, text),
+            outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
         grant select, update on sequence outbox.doorbell to outbox_relay;
     end if;
     if _admin then
@@ -57,7 +59,8 @@ begin
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
-            outbox.doorbell_silence(), outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
+            outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
+            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

@@ -9,6 +9,7 @@ mod bare;
 mod capture;
 mod claim;
 mod drain;
+mod house;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,8 @@ enum Figure {
     Claim,
     /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
     Capture,
+    /// What keeping house costs: turning the ring, a round with nothing to do, the views.
+    House,
     /// The baseline of `drain`, as a process of its own.
     #[command(hide = true)]
     Bare { url: String, identity: PathBuf, posts: usize, connections: usize, body: usize },
@@ -44,6 +47,7 @@ fn main() {
         Figure::Drain => drain::measure(&outboxd),
         Figure::Claim => claim::measure(&outboxd),
         Figure::Capture => capture::measure(&outboxd),
+        Figure::House => house::measure(&outboxd),
         Figure::Bare { url, identity, posts, connections, body } => {
             bare::post(&url, &identity, posts, connections, body);
         }

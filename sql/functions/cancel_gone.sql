@@ -2,14 +2,16 @@ create or replace function outbox.cancel_gone(batch integer default 1000) return
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Cancels open deliveries of subscriptions that are gone, each with its reason in outbox.attempt, and deletes tombstones
--- that nothing needs any more: none open, none dead, gone for as long as history reaches, and by a transaction that ended
--- before any that still runs, so that no writer can have seen the subscription alive and add a delivery later.
--- Relays call it about once a second. A delivery that is being sent is left alone until its lease ends.
--- Arguments: batch, how many deliveries to cancel at most.
+-- Cancels open deliveries of subscriptions that are gone, each with its reason in outbox.attempt. Of those gone for as long as
+-- history reaches it deletes the dead letters, which nobody can retry, and then the tombstones that nothing needs any more: none
+-- open, none dead, and no transaction left that may have seen the subscription alive and could add a delivery yet. That is a
+-- transaction that had its xid when the subscription went, and also one that had only a snapshot: under REPEATABLE READ it may
+-- begin to write days later.
+-- The relay that keeps house calls it. A delivery that is being sent is left alone until its lease ends.
+-- Arguments: batch, how many deliveries to cancel at most, and dead letters to delete.
 -- Returns: how many were cancelled; call again when it equals batch.
 -- Locks: the deliveries, FOR UPDATE SKIP LOCKED.
--- Touches: delete outbox.delivery, outbox.subscription, outbox.subscription_health; insert outbox.attempt.
+-- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health; insert outbox.attempt.
 declare
     _now   timestamptz := clock_timestamp();
     _count integer;
@@ -39,17 +41,35 @@ begin
         'the subscription was removed'
     from cancelled c;
     get diagnostics _count = row_count;
-    if _count = 0 then
-        with purged as (
-            delete from outbox.subscription s
-            where s.status = 'gone' and s.updated_at < _now - interval '8 days'
-                and s.updated_xid < pg_snapshot_xmin(pg_current_snapshot())
-                and not exists (select from outbox.delivery d where d.subscription = s.id)
-                and not exists (select from outbox.dead_letter l where l.subscription = s.id)
-            returning s.id
-        )
-        delete from outbox.subscription_health h using purged where h.subscription = purged.id;
+    if _count > 0 or not exists (
+        select from outbox.subscription s where s.status = 'gone' and s.updated_at < _now - interval '8 days'
+    ) then
+        return _count;
     end if;
+    delete from outbox.dead_letter l
+    where l.delivery = any (array(
+        select p.delivery
+        from outbox.subscription s
+            cross join lateral (
+                select i.delivery from outbox.dead_letter i where i.subscription = s.id
+                order by i.died_at limit cancel_gone.batch
+            ) p
+        where s.status = 'gone' and s.updated_at < _now - interval '8 days'
+        limit cancel_gone.batch));
+    with purged as (
+        delete from outbox.subscription s
+        where s.status = 'gone' and s.updated_at < _now - interval '8 days'
+            and s.updated_xid < pg_snapshot_xmin(pg_current_snapshot())
+            and s.updated_xid < all (
+                -- 32 bits, counted back from now; rather too old by some than too young.
+                select (greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - age(a.backend_xmin), 0))::text::xid8
+                from pg_stat_activity a
+                where a.datname = current_database() and a.backend_xmin is not null and a.pid <> pg_backend_pid())
+            and not exists (select from outbox.delivery d where d.subscription = s.id)
+            and not exists (select from outbox.dead_letter l where l.subscription = s.id)
+        returning s.id
+    )
+    delete from outbox.subscription_health h using purged where h.subscription = purged.id;
     return _count;
 end
 $$;

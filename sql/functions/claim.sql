@@ -84,7 +84,7 @@ begin
         left join lateral (
             select e.* from outbox.event e
             -- Where it was written, or where outbox.turn_ring() moved it.
-            where e.slot in (c.event_slot, c.event_slot + 8) and e.id = c.event_id
+            where e.slot = any (array[c.event_slot, (c.event_slot + 8)::smallint]) and e.id = c.event_id
             limit 1
         ) e on true
     order by c.id;

@@ -28,7 +28,7 @@ begin
     with found as (
         select e.slot, e.id, e.type, e.object, e.object_id, e.occurred_at, e.data from outbox.event e where e.uid = _uid
     ), sent as (
-        select d.subscription, d.id as delivery from found f join outbox.delivery d on d.event_id = f.id and d.event_slot = f.slot
+        select d.subscription, d.id as delivery from found f join outbox.delivery d on d.event_id = f.id and d.event_slot = mod(f.slot, 8::smallint)
         union
         select a.subscription, a.delivery from found f join outbox.attempt a on a.event_id = f.id
     )

@@ -40,7 +40,8 @@ begin
                 hint = 'select * from outbox.dead_letter; what was sent is in outbox.delivery_history.';
     end if;
     perform outbox.ring();
-    select e.uid into _uid from outbox.event e where e.slot = _open.event_slot and e.id = _open.event_id;
+    select e.uid into _uid from outbox.event e
+        where e.slot = any (array[_open.event_slot, (_open.event_slot + 8)::smallint]) and e.id = _open.event_id;
     return outbox.webhook_id(_uid, _key);
 end
 $$;

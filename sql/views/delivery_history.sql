@@ -1,4 +1,5 @@
 -- Every attempt and every ending, with what was sent to whom: the first place to look for "did they get it".
+-- The event is where it was written, or where outbox.turn_ring() moved it. An array, because IN would become an OR, and no index be used.
 create or replace view outbox.delivery_history as
 select a.started_at,
     e.type as event_type,
@@ -21,5 +22,5 @@ select a.started_at,
     outbox.webhook_id(e.uid, s.key) as webhook_id,
     a.response
 from outbox.attempt a
-    left join outbox.event e on e.slot = a.event_slot and e.id = a.event_id
+    left join outbox.event e on e.slot = any (array[a.event_slot, (a.event_slot + 8)::smallint]) and e.id = a.event_id
     left join outbox.subscription s on s.id = a.subscription;

@@ -1,45 +1,58 @@
-//! What is done now and then: removed subscriptions, idle connections, being seen.
+//! What is done now and then: being seen, idle connections; and by one relay for all of them, while it holds the duty: removed
+//! subscriptions, old leaves of the ring, what was kept and has had its time.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
-use tracing::info;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tracing::{debug, info};
 
 use super::link::Link;
 use super::{RelayError, Settings};
 use crate::delivery::Pool;
 use crate::shutdown::Stop;
+use crate::store::{Store, StoreError, Turn};
 
-/// Between two rounds.
-const ROUND: Duration = Duration::from_secs(1);
-/// Rounds between two signs of life in `outbox.relay`.
-const SEEN_ROUNDS: u32 = 10;
+/// Between two rounds. With nothing to do, one costs two short statements.
+const ROUND: Duration = Duration::from_secs(10);
+/// Between two looks for removed subscriptions when it is woken.
+const LOOK: Duration = Duration::from_secs(1);
+/// A round may hang for as long as a statement may take, 30 s, and the duty is still ours.
+const LEASE: Duration = Duration::from_secs(40);
+/// Between two looks for leaves that are due. A leaf has a day to be emptied.
+const TURN: Duration = Duration::from_mins(1);
+/// Between two looks at what is kept: they read all of it, and nothing is in a hurry there.
+const PURGE: Duration = Duration::from_hours(1);
+/// How long giving back the duty may hold up a stop.
+const LEAVING: Duration = Duration::from_millis(500);
 
 pub(super) struct Housekeeper {
     link: Link,
     settings: Arc<Settings>,
     pool: Arc<Pool>,
+    wake: Arc<Notify>,
+    next_turn: Instant,
+    next_purge: Instant,
+    on_duty: bool,
 }
 
 impl Housekeeper {
-    pub(super) fn new(link: Link, settings: Arc<Settings>, pool: Arc<Pool>) -> Self {
-        Self { link, settings, pool }
+    /// With each permit of `wake` it looks for removed subscriptions, but not more often than [`LOOK`].
+    pub(super) fn new(link: Link, settings: Arc<Settings>, pool: Arc<Pool>, wake: Arc<Notify>) -> Self {
+        let now = Instant::now();
+        Self { link, settings, pool, wake, next_turn: now, next_purge: now, on_duty: false }
     }
 
-    /// Round after round until `stop`.
-    pub(super) async fn run(mut self, mut stop: Stop) {
-        let mut ticks = tokio::time::interval(ROUND);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut round = 0_u32;
-        loop {
-            tokio::select! {
-                () = stop.wait() => return,
-                _ = ticks.tick() => {}
-            }
-            self.pool.sweep();
-            self.keep(round.is_multiple_of(SEEN_ROUNDS)).await;
-            round = round.wrapping_add(1);
+    /// Round after round until `stop`; then another relay may have the duty.
+    pub(super) async fn run(mut self, stop: Stop) {
+        tokio::select! {
+            () = wait(stop) => {}
+            () = self.rounds() => {}
+        }
+        if let Some(store) = self.link.at_hand() {
+            // It would run out by itself.
+            let _ = timeout(LEAVING, store.leave_duty(&self.settings.name)).await;
         }
     }
 
@@ -49,25 +62,118 @@ impl Housekeeper {
         Ok(())
     }
 
-    async fn keep(&mut self, be_seen: bool) {
-        let store = self.link.wait().await;
-        let result = async {
-            if be_seen {
-                let Settings { name, host, .. } = &*self.settings;
-                store.report_relay(name, host, env!("CARGO_PKG_VERSION")).await?;
-            }
-            store.cancel_gone().await
-        };
-        match result.await {
-            Ok(cancelled) => {
-                if cancelled > 0 {
-                    info!(cancelled, "cancelled deliveries of removed subscriptions");
+    async fn rounds(&mut self) {
+        let mut ticks = tokio::time::interval(ROUND);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let wake = Arc::clone(&self.wake);
+        let mut next_look = Instant::now();
+        loop {
+            let woken = async {
+                wake.notified().await;
+                tokio::time::sleep_until(next_look).await;
+            };
+            tokio::select! {
+                _ = ticks.tick() => {
+                    self.pool.sweep();
+                    self.round().await;
                 }
+                () = woken, if self.on_duty => self.look().await,
+            }
+            next_look = Instant::now() + LOOK;
+        }
+    }
+
+    /// What cannot wait for the next round: a subscription may have been removed.
+    async fn look(&mut self) {
+        let result = cancel_gone(self.link.wait().await).await;
+        if let Err(problem) = result {
+            self.link.failed(&problem);
+        }
+    }
+
+    async fn round(&mut self) {
+        let begun = Instant::now();
+        let (turn, purge) = (begun >= self.next_turn, begun >= self.next_purge);
+        let settings = Arc::clone(&self.settings);
+        let store = self.link.wait().await;
+        match keep(store, &settings, turn, purge).await {
+            Ok(done) => {
                 self.link.worked();
+                self.on_duty = done.on_duty;
+                if turn && done.turned {
+                    self.next_turn = begun + TURN;
+                }
+                if purge && done.purged {
+                    self.next_purge = begun + PURGE;
+                }
             }
             Err(problem) => {
                 self.link.failed(&problem);
             }
         }
     }
+}
+
+async fn wait(mut stop: Stop) {
+    stop.wait().await;
+}
+
+/// What a round brought to its end.
+#[derive(Default)]
+struct Done {
+    on_duty: bool,
+    turned: bool,
+    purged: bool,
+}
+
+/// One round, and no longer than it takes until the next is due: what is left is done then.
+async fn keep(store: &Store, settings: &Settings, turn: bool, purge: bool) -> Result<Done, StoreError> {
+    let end = Instant::now() + ROUND;
+    let Settings { name, host, .. } = settings;
+    if !store.report(name, host, env!("CARGO_PKG_VERSION"), LEASE).await? {
+        return Ok(Done::default());
+    }
+    cancel_gone(store).await?;
+    let turned = turn && empty_leaves(store, end).await?;
+    let purged = purge && purge_old(store, end).await?;
+    Ok(Done { on_duty: true, turned, purged })
+}
+
+async fn cancel_gone(store: &Store) -> Result<(), StoreError> {
+    let cancelled = store.cancel_gone().await?;
+    if cancelled > 0 {
+        info!(cancelled, "cancelled deliveries of removed subscriptions");
+    }
+    Ok(())
+}
+
+/// Step by step, each leaf that is in somebody's way once; true when nothing is left to do now.
+async fn empty_leaves(store: &Store, end: Instant) -> Result<bool, StoreError> {
+    let (mut skip, mut moved) = (Vec::new(), 0);
+    while Instant::now() < end {
+        match store.turn_ring(&skip).await? {
+            Turn::Nothing | Turn::Later(None, _) => return Ok(true),
+            Turn::Moving(rows) => moved += rows,
+            Turn::Emptied(leaf) => {
+                info!(leaf, moved = std::mem::take(&mut moved), "emptied a leaf of the ring");
+            }
+            Turn::Later(Some(leaf), why) => {
+                debug!(leaf, why, "a leaf of the ring is emptied later; outbox.turn says what is in its way");
+                skip.push(leaf);
+            }
+        }
+    }
+    Ok(false)
+}
+
+async fn purge_old(store: &Store, end: Instant) -> Result<bool, StoreError> {
+    while Instant::now() < end {
+        let purged = store.purge_old().await?;
+        if purged.is_nothing() {
+            return Ok(true);
+        }
+        let (letters, events, attempts) = (purged.letters, purged.events, purged.attempts);
+        info!(letters, events, attempts, "purged what was kept and has had its time");
+    }
+    Ok(false)
 }

@@ -45,6 +45,11 @@ impl Link {
         self.store.as_ref().ok_or_else(|| unreachable!("the session was opened"))
     }
 
+    /// The session, if it is open.
+    pub(super) fn at_hand(&self) -> Option<&Store> {
+        self.store.as_ref().filter(|store| !store.is_lost())
+    }
+
     /// The session, opened at the next time for it; waits and tries for as long as it takes.
     pub(super) async fn wait(&mut self) -> &Store {
         loop {

@@ -56,14 +56,14 @@ impl Hearing {
 
 pub(super) struct Listener {
     settings: Arc<Settings>,
-    /// Gets a permit with every ring.
-    rung: Arc<Notify>,
+    /// Each gets a permit with every ring.
+    rung: [Arc<Notify>; 2],
     hearing: watch::Sender<Hearing>,
     failures: u32,
 }
 
 impl Listener {
-    pub(super) fn new(settings: Arc<Settings>, rung: Arc<Notify>) -> (Self, watch::Receiver<Hearing>) {
+    pub(super) fn new(settings: Arc<Settings>, rung: [Arc<Notify>; 2]) -> (Self, watch::Receiver<Hearing>) {
         let (hearing, receiver) = watch::channel(Hearing::default());
         (Self { settings, rung, hearing, failures: 0 }, receiver)
     }
@@ -99,8 +99,8 @@ impl Listener {
         let Some(listen) = listen else { return std::future::pending().await };
         let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let rung = {
-            let rung = Arc::clone(&self.rung);
-            move || rung.notify_one()
+            let rung = self.rung.clone();
+            move || rung.iter().for_each(|rung| rung.notify_one())
         };
         let bell = Arc::new(Bell::open(listen, nonce, rung).await?);
         if !bell.is_heard(database).await? {

@@ -1,8 +1,9 @@
 //! The relay: claims due deliveries, has them sent, has their outcomes recorded. It decides; `store` and `delivery` do.
 //!
 //! Four tasks, each with a database session of its own, so that none waits for another's statement:
-//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants any more),
-//! `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions alone, without I/O.
+//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
+//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions
+//! alone, without I/O.
 
 mod bellkeeper;
 mod claimer;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
@@ -63,6 +64,9 @@ pub struct Settings {
 /// How long recording the last outcomes may take in any case, when the posts have used up the grace time.
 const RECORDING: Duration = Duration::from_secs(2);
 
+/// How much longer than the posts the housekeeper may take to give back its duty.
+const LEAVING: Duration = Duration::from_millis(500);
+
 /// Why a relay ended otherwise than asked.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -92,9 +96,10 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
     let settler = tokio::spawn(
         Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
     );
-    let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
-    let rung = Arc::new(Notify::new());
-    let (listener, hearing) = Listener::new(Arc::clone(&settings), Arc::clone(&rung));
+    let (rung, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let housekeeper =
+        Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool), Arc::clone(&wake));
+    let (listener, hearing) = Listener::new(Arc::clone(&settings), [Arc::clone(&rung), wake]);
     let bell = Bellkeeper::new(hearing, rung);
     let claimer =
         Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), bell, stop.clone());
@@ -103,11 +108,13 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         housekeeper.once().await?;
         claimer.run().await
     } else {
-        let keeping = tokio::spawn(housekeeper.run(stop));
+        let mut keeping = tokio::spawn(housekeeper.run(stop));
         let listening = tokio::spawn(listener.run());
         let ended = claimer.run().await;
-        keeping.abort();
         listening.abort();
+        if timeout(LEAVING, &mut keeping).await.is_err() {
+            keeping.abort();
+        }
         ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.

@@ -1,13 +1,89 @@
-//! What a relay does besides delivering: cancelling what nobody wants any more, being seen.
+//! What a relay does besides delivering: being seen, and what one relay at a time does for all of them.
 
-use tokio_postgres::types::Type;
+use std::time::Duration;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{Store, StoreError};
 
 /// Deliveries cancelled in one statement.
 const CANCEL_BATCH: i32 = 1000;
+/// The name of the work in `outbox.duty`.
+const DUTY: &str = "housekeeping";
+
+/// What one call of `outbox.turn_ring()` came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turn {
+    /// No leaf is due, but those that were to be skipped.
+    Nothing,
+    /// A batch was looked at, and so many rows moved to where they are kept.
+    Moving(i64),
+    /// This leaf is empty now.
+    Emptied(String),
+    /// This leaf cannot be emptied yet, and why; `None` when somebody else is at it.
+    Later(Option<String>, String),
+}
+
+/// What `outbox.purge_old()` deleted.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Purged {
+    /// Dead letters past their time.
+    pub letters: i64,
+    /// Events that had outlived their leaf, and are not needed any more.
+    pub events: i64,
+    /// Attempts of such events.
+    pub attempts: i64,
+}
+
+impl Purged {
+    /// Nothing at all.
+    #[must_use]
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}
 
 impl Store {
+    /// Shows the relay in `outbox.relay`, and takes or renews the duty of keeping house; true while it has it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn report(
+        &self,
+        name: &str,
+        host: &str,
+        release: &str,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        let row = self
+            .one(
+                "reporting the relay",
+                "select outbox.take_duty($1, $2, make_interval(secs => $3)) from outbox.report_relay($2, $4, $5, $6)",
+                &[
+                    (&DUTY, Type::TEXT),
+                    (&name, Type::TEXT),
+                    (&lease.as_secs_f64(), Type::FLOAT8),
+                    (&host, Type::TEXT),
+                    (&pid, Type::INT4),
+                    (&release, Type::TEXT),
+                ],
+            )
+            .await?;
+        Ok(row.is_some_and(|row| row.get(0)))
+    }
+
+    /// Gives the duty of keeping house back, if this relay has it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn leave_duty(&self, name: &str) -> Result<(), StoreError> {
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&DUTY, Type::TEXT), (&name, Type::TEXT)];
+        self.one("giving back the housekeeping", "select outbox.leave_duty($1, $2)", &parameters).await?;
+        Ok(())
+    }
+
     /// Cancels open deliveries of removed subscriptions; returns how many.
     ///
     /// # Errors
@@ -15,15 +91,14 @@ impl Store {
     pub async fn cancel_gone(&self) -> Result<i32, StoreError> {
         let mut cancelled = 0;
         loop {
-            let rows = self
-                .connection
-                .client
-                .query_typed("select outbox.cancel_gone($1)", &[(&CANCEL_BATCH, Type::INT4)])
-                .await
-                .map_err(|source| {
-                    StoreError::new("cancelling deliveries of removed subscriptions", source)
-                })?;
-            let batch: i32 = rows.first().map_or(0, |row| row.get(0));
+            let row = self
+                .one(
+                    "cancelling deliveries of removed subscriptions",
+                    "select outbox.cancel_gone($1)",
+                    &[(&CANCEL_BATCH, Type::INT4)],
+                )
+                .await?;
+            let batch: i32 = row.map_or(0, |row| row.get(0));
             cancelled += batch;
             if batch < CANCEL_BATCH {
                 return Ok(cancelled);
@@ -31,20 +106,49 @@ impl Store {
         }
     }
 
-    /// Shows the relay in `outbox.relay`.
+    /// Does the next step in emptying leaves of the ring whose time is over, except `skip`.
+    ///
+    /// # Errors
+    /// When the statement fails. A lock that is not had is no error but [`Turn::Later`].
+    pub async fn turn_ring(&self, skip: &[String]) -> Result<Turn, StoreError> {
+        let row = self
+            .one(
+                "emptying old leaves",
+                "select leaf, step, moved from outbox.turn_ring($1)",
+                &[(&skip, Type::TEXT_ARRAY)],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(Turn::Nothing) };
+        let (leaf, step): (Option<String>, Option<String>) = (row.get("leaf"), row.get("step"));
+        Ok(match (leaf, step.as_deref()) {
+            (_, None) => Turn::Nothing,
+            (_, Some("moving")) => Turn::Moving(row.get::<_, Option<i64>>("moved").unwrap_or(0)),
+            (Some(leaf), Some("emptied")) => Turn::Emptied(leaf),
+            (leaf, Some(step)) => Turn::Later(leaf, step.to_owned()),
+        })
+    }
+
+    /// Deletes a batch of what was kept and has had its time.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn report_relay(&self, name: &str, host: &str, release: &str) -> Result<(), StoreError> {
-        let pid = i32::try_from(std::process::id()).unwrap_or(0);
-        self.connection
-            .client
-            .query_typed(
-                "select outbox.report_relay($1, $2, $3, $4)",
-                &[(&name, Type::TEXT), (&host, Type::TEXT), (&pid, Type::INT4), (&release, Type::TEXT)],
-            )
-            .await
-            .map_err(|source| StoreError::new("reporting the relay", source))?;
-        Ok(())
+    pub async fn purge_old(&self) -> Result<Purged, StoreError> {
+        let statement = "select letters, events, attempts from outbox.purge_old()";
+        let row = self.one("purging what has had its time", statement, &[]).await?;
+        Ok(row.map_or_else(Purged::default, |row| Purged {
+            letters: row.get("letters"),
+            events: row.get("events"),
+            attempts: row.get("attempts"),
+        }))
+    }
+
+    async fn one(
+        &self,
+        doing: &'static str,
+        statement: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Option<Row>, StoreError> {
+        let rows = self.connection.client.query_typed(statement, parameters).await;
+        Ok(rows.map_err(|source| StoreError::new(doing, source))?.into_iter().next())
     }
 }

@@ -13,6 +13,7 @@ mod settle;
 pub use bell::{Bell, BellError};
 pub use claim::Wanted;
 pub use error::{StoreError, Trouble};
+pub use housekeeping::{Purged, Turn};
 pub use settle::Detail;
 
 use crate::conninfo::Conninfo;

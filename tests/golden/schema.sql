@@ -74,9 +74,18 @@ CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.due_leaves(moment timestamp with time zone) RETURNS TABLE(leaf text, slot smallint, written_on date)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
     AS ...;
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -89,8 +98,16 @@ CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.leave_duty(duty text, relay text) RETURNS boolean
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
@@ -122,6 +139,14 @@ CREATE FUNCTION outbox.ping(subscription bigint) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.readers() RETURNS text[]
+    LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.refuse_truncate() RETURNS trigger
@@ -178,6 +203,15 @@ CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identi
 CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TABLE(id bigint, version integer, url text, headers jsonb, identity text, secrets bytea[], concurrency integer, deadline_ms double precision, max_attempts integer, backoff_base_ms double precision, backoff_cap_ms double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.take_duty(duty text, relay text, lease interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.turn_ring(skip text[] DEFAULT '{}'::text[], moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT leaf text, OUT step text, OUT moved bigint) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET lock_timeout TO '100ms'
     AS ...;
 CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -483,24 +517,112 @@ CREATE TABLE outbox.subscription (
     CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text])))
 );
 CREATE VIEW outbox.backlog AS
- SELECT d.subscription,
+ WITH RECURSIVE span AS (
+         SELECT statement_timestamp() AS now,
+            outbox.slot(statement_timestamp()) AS today,
+            outbox.slot((statement_timestamp() - '00:01:00'::interval)) AS before
+        ), stride(nth, id, ended_at) AS (
+         SELECT 0 AS "?column?",
+            n.id,
+            n.ended_at
+           FROM (( SELECT a.id,
+                    (a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision))) AS ended_at
+                   FROM outbox.attempt a
+                  WHERE (a.slot = ( SELECT s_1.today
+                           FROM span s_1))
+                  ORDER BY a.id DESC
+                 LIMIT 1)
+                UNION ALL
+                ( SELECT a.id,
+                    (a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision)))
+                   FROM outbox.attempt a
+                  WHERE (a.slot = ( SELECT s_1.before
+                           FROM span s_1))
+                  ORDER BY a.id DESC
+                 LIMIT 1)
+          ORDER BY 1 DESC
+         LIMIT 1) n
+        UNION ALL
+         SELECT (t.nth + 1),
+            n.id,
+            n.ended_at
+           FROM (stride t
+             CROSS JOIN LATERAL (( SELECT a.id,
+                    (a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision))) AS ended_at
+                   FROM outbox.attempt a
+                  WHERE ((a.slot = ( SELECT s_1.today
+                           FROM span s_1)) AND (a.id <= (t.id - 1000)))
+                  ORDER BY a.id DESC
+                 LIMIT 1)
+                UNION ALL
+                ( SELECT a.id,
+                    (a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision)))
+                   FROM outbox.attempt a
+                  WHERE ((a.slot = ( SELECT s_1.before
+                           FROM span s_1)) AND (a.id <= (t.id - 1000)))
+                  ORDER BY a.id DESC
+                 LIMIT 1)
+          ORDER BY 1 DESC
+         LIMIT 1) n)
+          WHERE ((t.nth < 100) AND (t.ended_at > ( SELECT (s_1.now - '00:01:00'::interval)
+                   FROM span s_1)))
+        ), seen AS MATERIALIZED (
+         SELECT (min(t.id) - 1000) AS from_id,
+            max(t.id) AS to_id,
+            max(s_1.now) AS now,
+                CASE
+                    WHEN (max(t.nth) < 100) THEN (max(s_1.now) - '00:01:00'::interval)
+                    ELSE GREATEST(min(t.ended_at), (max(s_1.now) - '00:01:00'::interval))
+                END AS since
+           FROM (stride t
+             CROSS JOIN span s_1)
+        ), recent AS MATERIALIZED (
+         SELECT a.subscription,
+            round((((count(*) * 60))::numeric / ( SELECT GREATEST(EXTRACT(epoch FROM (s_1.now - s_1.since)), (1)::numeric) AS "greatest"
+                   FROM seen s_1)), 1) AS rate
+           FROM outbox.attempt a
+          WHERE ((a.slot = ANY (ARRAY[( SELECT s_1.today
+                   FROM span s_1), ( SELECT s_1.before
+                   FROM span s_1)])) AND ((a.id >= ( SELECT s_1.from_id
+                   FROM seen s_1)) AND (a.id <= ( SELECT s_1.to_id
+                   FROM seen s_1))) AND (a.outcome IS NOT NULL) AND ((a.started_at + make_interval(secs => (COALESCE(a.duration_ms, (0)::double precision) / (1000)::double precision))) > ( SELECT s_1.since
+                   FROM seen s_1)))
+          GROUP BY a.subscription
+        ), open AS (
+         SELECT d.subscription,
+            count(*) AS open,
+            count(*) FILTER (WHERE (d.due_at <= clock_timestamp())) AS due,
+            count(*) FILTER (WHERE ((d.leased_by IS NOT NULL) AND (d.due_at > clock_timestamp()))) AS in_flight,
+            count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
+            max(d.attempt) AS attempts_max,
+            min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
+            min(ARRAY[d.event_id, (d.event_slot)::bigint]) AS oldest
+           FROM outbox.delivery d
+          GROUP BY d.subscription
+        )
+ SELECT o.subscription,
     s.subscriber,
     s.pattern,
     outbox.endpoint(s.url) AS endpoint,
     s.status,
-    count(*) AS open,
-    count(*) FILTER (WHERE (d.due_at <= clock_timestamp())) AS due,
-    count(*) FILTER (WHERE ((d.leased_by IS NOT NULL) AND (d.due_at > clock_timestamp()))) AS in_flight,
-    count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
-    max(d.attempt) AS attempts_max,
-    min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
-    min(e.occurred_at) AS oldest_at,
-    (clock_timestamp() - min(e.occurred_at)) AS oldest_age
-   FROM ((outbox.delivery d
-     LEFT JOIN outbox.subscription s ON ((s.id = d.subscription)))
-     LEFT JOIN outbox.event e ON (((e.slot = d.event_slot) AND (e.id = d.event_id))))
-  GROUP BY d.subscription, s.subscriber, s.pattern, s.url, s.status
-  ORDER BY (min(e.occurred_at));
+    o.open,
+    o.due,
+    o.in_flight,
+    o.waiting,
+    o.attempts_max,
+    o.next_attempt_at,
+    e.occurred_at AS oldest_at,
+    (clock_timestamp() - e.occurred_at) AS oldest_age,
+    COALESCE(r.rate, (0)::numeric) AS rate,
+    make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta
+   FROM (((open o
+     LEFT JOIN outbox.subscription s ON ((s.id = o.subscription)))
+     LEFT JOIN recent r ON ((r.subscription = o.subscription)))
+     LEFT JOIN LATERAL ( SELECT e_1.occurred_at
+           FROM outbox.event e_1
+          WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
+         LIMIT 1) e ON (true))
+  ORDER BY e.occurred_at;
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
     w.relation,
@@ -608,7 +730,7 @@ CREATE VIEW outbox.delivery_history AS
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response
    FROM ((outbox.attempt a
-     LEFT JOIN outbox.event e ON (((e.slot = a.event_slot) AND (e.id = a.event_id))))
+     LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
 ALTER TABLE outbox.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.delivery_id_seq
@@ -774,6 +896,69 @@ CREATE TABLE outbox.object (
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100)))
 );
+CREATE VIEW outbox.oldest_xmin AS
+ SELECT h.kind,
+    h.who,
+    h.since,
+    h.transactions,
+    h.holds,
+    h.remedy
+   FROM ( SELECT 'session'::text AS kind,
+            (format('pid %s of %s in %s%s'::text, a.pid, a.usename, a.datname, (', '::text || NULLIF(a.application_name, ''::text))) || COALESCE((', '::text || a.state), ''::text)) AS who,
+            a.xact_start AS since,
+                CASE
+                    WHEN (a.datname = current_database()) THEN GREATEST(age(a.backend_xmin), age(a.backend_xid))
+                    ELSE age(a.backend_xid)
+                END AS transactions,
+            concat_ws(', '::text,
+                CASE
+                    WHEN (a.datname = current_database()) THEN 'vacuum'::text
+                    ELSE NULL::text
+                END,
+                CASE
+                    WHEN (a.backend_xid IS NOT NULL) THEN 'doorbell'::text
+                    ELSE NULL::text
+                END) AS holds,
+            format('end its transaction, or: select pg_terminate_backend(%s)'::text, a.pid) AS remedy
+           FROM pg_stat_activity a
+          WHERE ((a.pid <> pg_backend_pid()) AND (a.usesysid IS NOT NULL) AND (a.leader_pid IS NULL) AND ((a.backend_xid IS NOT NULL) OR ((a.backend_xmin IS NOT NULL) AND (a.datname = current_database()))))
+        UNION ALL
+         SELECT 'prepared transaction'::text,
+            format('%s of %s in %s'::text, p.gid, p.owner, p.database) AS format,
+            p.prepared,
+            age(p.transaction) AS age,
+                CASE
+                    WHEN (p.database = current_database()) THEN 'vacuum, doorbell'::text
+                    ELSE 'doorbell'::text
+                END AS "case",
+            format('in database %I: commit prepared %L, or rollback prepared %L'::text, p.database, p.gid, p.gid) AS format
+           FROM pg_prepared_xacts p
+        UNION ALL
+         SELECT 'replication slot'::text,
+            ((r.slot_name)::text ||
+                CASE
+                    WHEN (r.active_pid IS NULL) THEN ', unused'::text
+                    ELSE format(', used by pid %s'::text, r.active_pid)
+                END),
+            NULL::timestamp with time zone,
+            GREATEST(age(r.xmin), age(r.catalog_xmin)) AS "greatest",
+                CASE
+                    WHEN (r.xmin IS NULL) THEN 'vacuum of system catalogs'::text
+                    ELSE 'vacuum'::text
+                END AS "case",
+            format('let its consumer catch up, or, when nobody needs it: select pg_drop_replication_slot(%L)'::text, r.slot_name) AS format
+           FROM pg_replication_slots r
+          WHERE ((r.xmin IS NOT NULL) OR (r.catalog_xmin IS NOT NULL))
+        UNION ALL
+         SELECT 'standby'::text,
+            format('%s at %s'::text, s.application_name, COALESCE(host(s.client_addr), 'a local socket'::text)) AS format,
+            s.backend_start,
+            age(s.backend_xmin) AS age,
+            'vacuum'::text,
+            'end the long query there, or set hot_standby_feedback = off there'::text
+           FROM pg_stat_replication s
+          WHERE (s.backend_xmin IS NOT NULL)) h
+  ORDER BY h.transactions DESC, h.since;
 CREATE TABLE outbox.refinery_schema_history (
     version integer NOT NULL,
     name character varying(255),
@@ -828,6 +1013,14 @@ ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+CREATE TABLE outbox.turn (
+    leaf text NOT NULL,
+    written_on date NOT NULL,
+    walked_to bigint DEFAULT 0,
+    readers text[],
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    obstacle text
 );
 ALTER TABLE outbox.watch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.watch_id_seq
@@ -925,6 +1118,8 @@ ALTER TABLE ONLY outbox.subscription
     ADD CONSTRAINT subscription_key_key UNIQUE (key);
 ALTER TABLE ONLY outbox.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.turn
+    ADD CONSTRAINT turn_pkey PRIMARY KEY (leaf);
 ALTER TABLE ONLY outbox.watch
     ADD CONSTRAINT watch_pkey PRIMARY KEY (id);
 CREATE INDEX attempt_by_event ON ONLY outbox.attempt USING btree (event_id, subscription);
@@ -962,6 +1157,7 @@ CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url)) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_1_event_id_subscription_idx;
@@ -1046,8 +1242,10 @@ REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
@@ -1056,7 +1254,10 @@ GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
@@ -1071,6 +1272,10 @@ REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ping(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) FROM PUBLIC;
@@ -1099,6 +1304,11 @@ REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text,
 GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
@@ -1191,6 +1401,8 @@ GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.object TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object TO outbox_admin;
+GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
+GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_admin;
@@ -1201,3 +1413,5 @@ GRANT SELECT,UPDATE ON TABLE outbox.setting TO outbox_admin;
 GRANT DELETE ON TABLE outbox.signing_key TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscriber TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscriber TO outbox_admin;
+GRANT SELECT ON TABLE outbox.turn TO outbox_reader;
+GRANT SELECT ON TABLE outbox.turn TO outbox_admin;

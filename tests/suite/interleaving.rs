@@ -118,15 +118,15 @@ impl Theatre {
             player.rule.set_bell(Hears::Kept, start);
         }
         let mut armed = false;
-        let mut writes = writer.steps.iter();
+        let mut left = writer.steps.iter();
         for relays_turn in order {
             if *relays_turn {
                 player.step().await;
-            } else if let Some(write) = writes.next() {
+            } else if let Some(write) = left.next() {
                 self.write(write, &mut armed).await;
             }
         }
-        for write in writes {
+        for write in left {
             self.write(write, &mut armed).await;
         }
         // The longest pause is that between two looks for a writer that has ended by now.

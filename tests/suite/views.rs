@@ -91,7 +91,7 @@ fn failing_says_since_when_with_which_error_and_what_hangs_on_it() {
 #[test]
 fn no_view_shows_a_secret() {
     let db = some_of_everything("view_secrets");
-    for view in ["backlog", "delivery_history", "failing", "broken_watch"] {
+    for view in ["backlog", "delivery_history", "failing", "broken_watch", "oldest_xmin"] {
         let rows = db.psql(&format!("select v::text from outbox.{view} v"));
         assert!(!rows.contains("hush"), "{view}: {rows}");
     }
