@@ -6,6 +6,7 @@ mod support;
 
 mod architecture;
 mod capture;
+mod catalogue;
 mod connection;
 mod crash;
 mod definitions;
