@@ -77,10 +77,19 @@ fn essence(dumped: &str) -> String {
             kept += "    AS ...;\n";
             continue;
         }
-        kept += line;
+        kept += &without_name_of_not_null(line);
         kept += "\n";
     }
     kept
+}
+
+/// Since 18 NOT NULL is a constraint with a name, which that of a partition has from its parent.
+fn without_name_of_not_null(line: &str) -> String {
+    let Some((before, constraint)) = line.split_once(" CONSTRAINT ") else { return line.to_owned() };
+    match constraint.split_once(' ') {
+        Some((_, rest)) if rest.starts_with("NOT NULL") => format!("{before} {rest}"),
+        _ => line.to_owned(),
+    }
 }
 
 #[test]
