@@ -21,6 +21,7 @@
 //! All of it needs a direct connection. Behind a transaction pooler a session lock protects nothing.
 
 mod check;
+mod direct;
 mod error;
 mod ledger;
 pub mod manifest;
@@ -31,6 +32,7 @@ mod session;
 mod uninstall;
 
 pub use check::{SchemaState, check, check_against};
+pub use direct::require_direct;
 pub use error::{ForeignTable, SchemaError};
 pub use manifest::Manifest;
 pub use migrate::{Migrated, migrate, migrate_from};

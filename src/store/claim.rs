@@ -28,9 +28,8 @@ impl Store {
         let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
         let asked = Instant::now();
         let rows = self
-            .connection
-            .client
-            .query_typed(
+            .run(
+                "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, occurred_at, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
                 &[
@@ -41,8 +40,7 @@ impl Store {
                     (&wanted.start_after, Type::INT8),
                 ],
             )
-            .await
-            .map_err(|source| StoreError::new("claiming deliveries", source))?;
+            .await?;
         let received = Instant::now();
         Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
     }

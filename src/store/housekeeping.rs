@@ -16,13 +16,12 @@ impl Store {
         let mut cancelled = 0;
         loop {
             let rows = self
-                .connection
-                .client
-                .query_typed("select outbox.cancel_gone($1)", &[(&CANCEL_BATCH, Type::INT4)])
-                .await
-                .map_err(|source| {
-                    StoreError::new("cancelling deliveries of removed subscriptions", source)
-                })?;
+                .run(
+                    "cancelling deliveries of removed subscriptions",
+                    "select outbox.cancel_gone($1)",
+                    &[(&CANCEL_BATCH, Type::INT4)],
+                )
+                .await?;
             let batch: i32 = rows.first().map_or(0, |row| row.get(0));
             cancelled += batch;
             if batch < CANCEL_BATCH {
@@ -37,14 +36,12 @@ impl Store {
     /// When the statement fails.
     pub async fn report_relay(&self, name: &str, host: &str, release: &str) -> Result<(), StoreError> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
-        self.connection
-            .client
-            .query_typed(
-                "select outbox.report_relay($1, $2, $3, $4)",
-                &[(&name, Type::TEXT), (&host, Type::TEXT), (&pid, Type::INT4), (&release, Type::TEXT)],
-            )
-            .await
-            .map_err(|source| StoreError::new("reporting the relay", source))?;
+        self.run(
+            "reporting the relay",
+            "select outbox.report_relay($1, $2, $3, $4)",
+            &[(&name, Type::TEXT), (&host, Type::TEXT), (&pid, Type::INT4), (&release, Type::TEXT)],
+        )
+        .await?;
         Ok(())
     }
 }

@@ -102,7 +102,8 @@ pub(super) fn can_dump_or_says_so(cluster: &Cluster, test: &str) -> bool {
     let can = can_dump(cluster);
     if !can {
         let server = cluster.major_version();
-        writeln!(std::io::stderr(), "SKIPPED {test}: no pg_dump here is new enough for Postgres {server}").unwrap();
+        writeln!(std::io::stderr(), "SKIPPED {test}: no pg_dump here is new enough for Postgres {server}")
+            .unwrap();
     }
     can
 }

@@ -20,6 +20,7 @@ mod installing;
 mod ledger;
 mod login;
 mod migrate;
+mod pooler;
 mod print;
 mod relay;
 mod roles;
