@@ -37,7 +37,7 @@ begin
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
             outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]),
-            outbox.report_relay(text, text, integer, text) to outbox_relay;
+            outbox.report_relay(text, text, integer, text), outbox.require_home() to outbox_relay;
     end if;
     if _admin then
         grant usage on schema outbox to outbox_admin;
@@ -55,12 +55,16 @@ begin
             outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.home(),
+            outbox.require_home(), outbox.adopt_database(),
             outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end
 $$;
+
+-- A new installation is at home where it was made.
+update outbox.setting set home = outbox.home() where home is null;
 
 -- Functions that outboxd wrote for watches follow what this release would write.
 select outbox.regenerate();

@@ -153,7 +153,7 @@ async fn fit_schema(info: &Conninfo, once: bool) -> Result<()> {
     if !matches!(state, SchemaState::Current) {
         warn!("{state}");
     }
-    Ok(())
+    Ok(schema::require_home(&connection.client).await?)
 }
 
 /// The first signal stops properly, the second at once.

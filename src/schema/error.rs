@@ -48,6 +48,9 @@ pub enum SchemaError {
          beginning to end; connect to the server itself (relays may go through the pooler)"
     )]
     Pooled,
+    /// Open deliveries of another database were copied into this one.
+    #[error("{0}")]
+    Copy(String),
     /// Every trigger function is PL/pgSQL.
     #[error(
         "database {database} has no PL/pgSQL; as its owner or a superuser run: create extension plpgsql;"
