@@ -75,8 +75,8 @@ async fn relays_share_sessions_with_others_and_neither_notices() {
         (stage.receiver.count(), stage.count("outbox.attempt where outcome = 'delivered'")),
         (1100, 1100)
     );
-    let connected = "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'outboxd%'";
-    assert!(stage.db.psql(connected).parse::<u32>().unwrap() <= 2);
+    let sessions = "pg_stat_activity where datname = current_database() and application_name like 'outboxd%'";
+    assert!(stage.count(sessions) <= 2);
     for relay in &relays {
         assert_eq!(complaints(relay), [""; 0]);
     }

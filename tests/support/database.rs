@@ -58,6 +58,11 @@ impl Database {
         Self { name: name.to_owned(), host: percent_encode(host), port, psql }
     }
 
+    /// Another database of the same cluster.
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
     /// The same database by way of something that listens on this port of 127.0.0.1.
     pub(super) fn behind(&self, port: u16) -> Self {
         Self { host: "127.0.0.1".to_owned(), port, ..self.clone() }
