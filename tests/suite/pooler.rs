@@ -1,4 +1,4 @@
-//! Relays behind PgBouncer in transaction mode, among others whose sessions they share.
+//! Relays behind `PgBouncer` in transaction mode, among others whose sessions they share.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn relays_share_sessions_with_others_and_neither_notices() {
     stage.db.psql(&format!("alter database {} set lock_timeout = '7s'", stage.db.name()));
     stage.subscribe("concurrency => 32");
     let pooler = Pgbouncer::start(shared(), 2, "");
-    let pooled = pooler.database(&stage.db);
+    let shared_db = pooler.database(&stage.db);
     let relays: Vec<_> =
         ["one", "two", "three"].iter().map(|name| relay_through(&pooler, &stage, name)).collect();
     stage.db.wait_until_async("select count(*) = 3 from outbox.relay", SOON).await;
@@ -58,12 +58,12 @@ async fn relays_share_sessions_with_others_and_neither_notices() {
         stage.emit(100);
         // A writer behind the pooler, as applications are.
         let rows = format!("insert into orders select {round} * 10 + i from generate_series(1, 10) i");
-        assert_eq!(pooled.psql(&format!("{SETTINGS}; {rows}")), "0|7s|0|on|read committed|off");
+        assert_eq!(shared_db.psql(&format!("{SETTINGS}; {rows}")), "0|7s|0|on|read committed|off");
     }
     stage.receiver.wait_for(1100, SOON);
     stage.wait_until_drained();
     // Both sessions of the pool, at once.
-    let (one, two) = (pooled.tcp_session().await, pooled.tcp_session().await);
+    let (one, two) = (shared_db.tcp_session().await, shared_db.tcp_session().await);
     let settings = format!("begin; select pg_backend_pid(); {SETTINGS}");
     let (first, second) = (one.query_text(&settings).await, two.query_text(&settings).await);
     let (first, second) = (first.split_once('\n').unwrap(), second.split_once('\n').unwrap());
@@ -176,8 +176,9 @@ fn installing_and_removing_through_a_pooler_is_refused_and_checking_is_not() {
     let db = shared().database("pooled_migrate");
     for (size, settings) in [(1, ""), (2, ""), (3, "server_round_robin = 1")] {
         let pooler = Pgbouncer::start(shared(), size, settings);
-        let pooled = pooler.database(&db);
-        let migrate = |arguments: &[&str]| outboxd().run(arguments, &[("DATABASE_URL", &pooled.tcp_url())]);
+        let shared_db = pooler.database(&db);
+        let migrate =
+            |arguments: &[&str]| outboxd().run(arguments, &[("DATABASE_URL", &shared_db.tcp_url())]);
         let refused = migrate(&["migrate"]);
         expect_code(1, &refused);
         expect_text(&refused.stderr, "goes through a pooler in transaction mode");

@@ -234,7 +234,12 @@ fn a_copy_by_template_is_refused_and_a_rename_is_no_copy() {
     expect_code(1, &refused);
     expect_text(&refused.stderr, REFUSED);
     expect_code(0, &on(&copy, &["migrate"]));
-    expect_code(1, &relay_once(&stage, &copy));
+    // Also while nothing is due.
+    copy.psql("update outbox.delivery set due_at = clock_timestamp() + '1 hour'");
+    expect_text(&relay_once(&stage, &copy).stderr, REFUSED);
+    let named = "select home = d.oid || '/' || c.system_identifier from outbox.setting, pg_database d, pg_control_system() c
+        where d.datname = current_database()";
+    assert_eq!(stage.db.psql(named), "t");
     // A cluster restored elsewhere keeps the OID of each of its databases.
     stage.db.psql("update outbox.setting set home = split_part(home, '/', 1) || '/4711'");
     expect_code(1, &relay_once(&stage, &stage.db));
