@@ -22,12 +22,14 @@ create table outbox.definition_history (
 --   doorbell               whether commits may NOTIFY: auto (not where max_prepared_transactions > 0), on, off
 --   retention              how long events and attempts are kept at least
 --   dead_letter_retention  how long dead letters are kept, and with them their events and attempts
+--   home                   the database that delivers (outbox.home()); in a copy it is another one, and relays refuse
 create table outbox.setting (
     one_row               boolean primary key default true,
     http_allowed          boolean  not null default false,
     doorbell              text     not null default 'auto',
     retention             interval not null default '6 days',
     dead_letter_retention interval not null default '90 days',
+    home                  text,
     constraint there_is_one_row check (one_row),
     constraint doorbell_is_auto_on_or_off check (doorbell in ('auto', 'on', 'off')),
     constraint retention_is_1_hour_to_6_days check (retention between '1 hour' and '6 days'),

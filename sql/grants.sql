@@ -37,7 +37,7 @@ begin
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
             outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(), outbox.ring(),
-            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text),
+            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text), outbox.require_home(),
             outbox.take_duty(text, text, interval), outbox.leave_duty(text, text),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
         grant select, update on sequence outbox.doorbell to outbox_relay;
@@ -60,11 +60,15 @@ begin
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
+            outbox.home(), outbox.require_home(), outbox.adopt_database(),
             outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end
 $$;
+
+-- A new installation is at home where it was made.
+update outbox.setting set home = outbox.home() where home is null;
 
 -- Functions that outboxd wrote for watches follow what this release would write.
 select outbox.regenerate();

@@ -68,6 +68,7 @@ async fn migrate(at: &Database, options: &Migrate) -> Result<ExitCode> {
         println!("{state}");
         return Ok(if matches!(state, SchemaState::Current) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
+    require_direct(&info, &connection).await?;
     let done = schema::migrate(&mut connection.client, RELEASE).await?;
     for migration in &done.migrations_applied {
         println!("applied {migration}");
@@ -83,9 +84,18 @@ async fn migrate(at: &Database, options: &Migrate) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where no second connection is to be had, the first is taken for direct.
+async fn require_direct(info: &Conninfo, connection: &database::Connection) -> Result<()> {
+    match database::connect(info, "probe").await {
+        Ok(other) => Ok(schema::require_direct(&connection.client, &other.client).await?),
+        Err(_) => Ok(()),
+    }
+}
+
 async fn uninstall(at: &Database, force: bool) -> Result<ExitCode> {
     let info = conninfo(at)?;
     let mut connection = database::connect(&info, "uninstall").await?;
+    require_direct(&info, &connection).await?;
     let done = schema::uninstall(&mut connection.client, force).await?;
     for table in &done.tables_freed {
         println!("{table} is no longer watched");
@@ -144,7 +154,7 @@ async fn fit_schema(info: &Conninfo, once: bool) -> Result<()> {
     if !matches!(state, SchemaState::Current) {
         warn!("{state}");
     }
-    Ok(())
+    Ok(schema::require_home(&connection.client).await?)
 }
 
 /// The first signal stops properly, the second at once.

@@ -25,6 +25,7 @@ as $$
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; occurred_at is
 --   when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
+-- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event.
 declare
@@ -66,6 +67,8 @@ begin
     if _ids is null then
         return;
     end if;
+    -- Here and not before: looking for work in vain, which is done all the time, costs nothing by it.
+    perform outbox.require_home();
     return query
     with claimed as (
         update outbox.delivery d

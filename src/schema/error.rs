@@ -42,6 +42,15 @@ pub enum SchemaError {
          target_session_attrs=read-write"
     )]
     Standby,
+    /// Statements of one connection run in different sessions.
+    #[error(
+        "this connection goes through a pooler in transaction mode, but installing and removing need one session from \
+         beginning to end; connect to the server itself (relays may go through the pooler)"
+    )]
+    Pooled,
+    /// Open deliveries of another database were copied into this one.
+    #[error("{0}")]
+    Copy(String),
     /// Every trigger function is PL/pgSQL.
     #[error(
         "database {database} has no PL/pgSQL; as its owner or a superuser run: create extension plpgsql;"

@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
 
 /// Behaviour: what others call comes first, views after functions, `grants.sql` last.
 pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
+    "functions/adopt_database.sql",
     "functions/body.sql",
     "functions/cancel_gone.sql",
     "functions/capture_branches.sql",
@@ -51,6 +52,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/endpoint.sql",
     "functions/find.sql",
     "functions/forget_watch.sql",
+    "functions/home.sql",
     "functions/keep_needed.sql",
     "functions/keep_tombstone.sql",
     "functions/leave_duty.sql",
@@ -69,6 +71,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/register_watch.sql",
     "functions/report_relay.sql",
     "functions/require_event_type.sql",
+    "functions/require_home.sql",
     "functions/retry.sql",
     "functions/ring.sql",
     "functions/seal_watch.sql",

@@ -12,6 +12,8 @@
 //! | `print` | the same, as a psql script for those who apply DDL by hand |
 //! | `check` | is this database fit for this binary? (reads only) |
 //! | `uninstall` | take everything away again |
+//! | `home` | is this the database that delivers, or a copy? |
+//! | `direct` | is there a pooler in between? |
 //! | `roles` | the three group roles |
 //! | `ledger` | what a database says was applied to it |
 //! | `session` | the installation lock, the settings DDL runs under, and who may install |
@@ -21,7 +23,9 @@
 //! All of it needs a direct connection. Behind a transaction pooler a session lock protects nothing.
 
 mod check;
+mod direct;
 mod error;
+mod home;
 mod ledger;
 pub mod manifest;
 mod migrate;
@@ -31,7 +35,9 @@ mod session;
 mod uninstall;
 
 pub use check::{SchemaState, check, check_against};
+pub use direct::require_direct;
 pub use error::{ForeignTable, SchemaError};
+pub use home::require_home;
 pub use manifest::Manifest;
 pub use migrate::{Migrated, migrate, migrate_from};
 pub use print::{print, print_from};

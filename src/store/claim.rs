@@ -28,9 +28,8 @@ impl Store {
         let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
         let asked = Instant::now();
         let rows = self
-            .connection
-            .client
-            .query_typed(
+            .run(
+                "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, occurred_at, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
                 &[
@@ -41,8 +40,7 @@ impl Store {
                     (&wanted.start_after, Type::INT8),
                 ],
             )
-            .await
-            .map_err(|source| StoreError::new("claiming deliveries", source))?;
+            .await?;
         let received = Instant::now();
         Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
     }
@@ -52,12 +50,7 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
-        let rows = self
-            .connection
-            .client
-            .query_typed("select outbox.next_due()", &[])
-            .await
-            .map_err(|source| StoreError::new("looking for the next due delivery", source))?;
+        let rows = self.run("looking for the next due delivery", "select outbox.next_due()", &[]).await?;
         let ms: Option<f64> = rows.first().and_then(|row| row.get(0));
         Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms.max(0.0) / 1000.0).ok()))
     }

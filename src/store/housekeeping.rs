@@ -148,7 +148,6 @@ impl Store {
         statement: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Option<Row>, StoreError> {
-        let rows = self.connection.client.query_typed(statement, parameters).await;
-        Ok(rows.map_err(|source| StoreError::new(doing, source))?.into_iter().next())
+        Ok(self.run(doing, statement, parameters).await?.into_iter().next())
     }
 }

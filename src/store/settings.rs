@@ -17,15 +17,13 @@ impl Store {
     /// When the statement fails.
     pub async fn subscriptions(&self, ids: &[i64]) -> Result<Vec<Subscription>, StoreError> {
         let rows = self
-            .connection
-            .client
-            .query_typed(
+            .run(
+                "reading subscriptions",
                 "select id, version, url, headers::text as headers, identity, secrets, concurrency, deadline_ms, \
                  max_attempts, backoff_base_ms, backoff_cap_ms from outbox.subscription_settings($1)",
                 &[(&ids, Type::INT8_ARRAY)],
             )
-            .await
-            .map_err(|source| StoreError::new("reading subscriptions", source))?;
+            .await?;
         Ok(rows.iter().map(subscription).collect())
     }
 }

@@ -30,9 +30,8 @@ impl Store {
     ) -> Result<i32, StoreError> {
         let batch = Batch::new(reports, detail);
         let row = self
-            .connection
-            .client
-            .query_typed(
+            .run(
+                "recording outcomes",
                 "select outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
                 &[
                     (&relay, Type::TEXT),
@@ -53,8 +52,7 @@ impl Store {
                     (&batch.retries_in_ms, Type::FLOAT8_ARRAY),
                 ],
             )
-            .await
-            .map_err(|source| StoreError::new("recording outcomes", source))?;
+            .await?;
         Ok(row.first().map_or(0, |row| row.get(0)))
     }
 }

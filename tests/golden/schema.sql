@@ -2,6 +2,10 @@
 -- blank lines and settings. Bodies of functions are left out: they are in sql/functions/ word by word.
 -- Written by UPDATE_EXPECT=1 cargo test --test suite golden::
 CREATE SCHEMA outbox;
+CREATE FUNCTION outbox.adopt_database() RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
@@ -98,6 +102,10 @@ CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.home() RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -167,6 +175,10 @@ CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release t
     AS ...;
 CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.require_home() RETURNS void
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
@@ -980,6 +992,7 @@ CREATE TABLE outbox.setting (
     doorbell text DEFAULT 'auto'::text NOT NULL,
     retention interval DEFAULT '6 days'::interval NOT NULL,
     dead_letter_retention interval DEFAULT '90 days'::interval NOT NULL,
+    home text,
     CONSTRAINT dead_letter_retention_is_1_hour_or_more CHECK ((dead_letter_retention >= '01:00:00'::interval)),
     CONSTRAINT doorbell_is_auto_on_or_off CHECK ((doorbell = ANY (ARRAY['auto'::text, 'on'::text, 'off'::text]))),
     CONSTRAINT retention_is_1_hour_to_6_days CHECK (((retention >= '01:00:00'::interval) AND (retention <= '6 days'::interval))),
@@ -1214,6 +1227,8 @@ ALTER TABLE ONLY outbox.watch
 GRANT USAGE ON SCHEMA outbox TO outbox_reader;
 GRANT USAGE ON SCHEMA outbox TO outbox_relay;
 GRANT USAGE ON SCHEMA outbox TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_admin;
@@ -1254,6 +1269,8 @@ GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.home() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
@@ -1284,6 +1301,9 @@ REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, re
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;

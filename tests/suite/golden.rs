@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use outboxd::schema::manifest::MIGRATIONS;
 use refinery::Migration;
 
-use crate::installing::{dump, installed};
+use crate::installing::{can_dump_or_says_so, dump, installed};
 use crate::support::shared;
 
 const SCHEMA_HEADER: &str = "\
@@ -34,6 +34,9 @@ fn is_to_be_written() -> bool {
 
 #[test]
 fn a_fresh_installation_is_the_one_on_paper() {
+    if !can_dump_or_says_so(shared(), "golden schema") {
+        return;
+    }
     let db = installed(shared(), "golden_schema");
     let dumped = dump(shared(), &db, &["--schema-only", "--no-owner", "-n", "outbox"]);
     let found = format!("{SCHEMA_HEADER}{}", essence(&dumped));
@@ -74,10 +77,19 @@ fn essence(dumped: &str) -> String {
             kept += "    AS ...;\n";
             continue;
         }
-        kept += line;
+        kept += &without_name_of_not_null(line);
         kept += "\n";
     }
     kept
+}
+
+/// Since 18 NOT NULL is a constraint with a name, which that of a partition has from its parent.
+fn without_name_of_not_null(line: &str) -> String {
+    let Some((before, constraint)) = line.split_once(" CONSTRAINT ") else { return line.to_owned() };
+    match constraint.split_once(' ') {
+        Some((_, rest)) if rest.starts_with("NOT NULL") => format!("{before} {rest}"),
+        _ => line.to_owned(),
+    }
 }
 
 #[test]

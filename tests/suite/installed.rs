@@ -29,6 +29,7 @@ pub(crate) fn installed(hint: &str) -> Database {
     // Renamed away rather than dropped: that would cost a checkpoint each time.
     admin.psql(&format!("alter database \"{name}\" rename to \"{name}_empty\""));
     admin.psql(&format!("create database \"{name}\" template \"{template}\""));
+    database.psql("select outbox.adopt_database()");
     database
 }
 

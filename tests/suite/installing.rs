@@ -11,6 +11,7 @@ use outboxd::database::{self, Connection};
 use outboxd::schema::Manifest;
 use outboxd::schema::manifest::{DEFINITIONS, MIGRATIONS, SqlFile};
 
+use crate::catalogue;
 use crate::support::{Cluster, Database, Outboxd, Output};
 
 /// Longer than anything here takes.
@@ -86,6 +87,28 @@ pub(super) fn apply(cluster: &Cluster, url: &str, options: &[&str], script: &str
 /// The options that the printed script asks for.
 pub(super) const ONE_TRANSACTION: &[&str] = &["-v", "ON_ERROR_STOP=1", "-1"];
 
+/// Whether there is a `pg_dump` here that takes this server.
+pub(super) fn can_dump(cluster: &Cluster) -> bool {
+    let output = Command::new(cluster.bin("pg_dump")).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let major = text.split(|c: char| !c.is_ascii_digit()).find(|number| !number.is_empty());
+    let (major, server) = (major.and_then(|major| major.parse().ok()), cluster.major_version());
+    major.is_some_and(|major: u32| major >= server)
+}
+
+/// As [`can_dump`], for a test that is nothing without. Says that it was left out, also where it counts as passed and
+/// nothing of what it prints is shown.
+pub(super) fn can_dump_or_says_so(cluster: &Cluster, test: &str) -> bool {
+    let can = can_dump(cluster);
+    if !can {
+        let server = cluster.major_version();
+        // Not by the macro, whose words a test that passes does not show.
+        let words = format!("SKIPPED {test}: no pg_dump here is new enough for Postgres {server}\n");
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
+    }
+    can
+}
+
 /// `pg_dump` of a database, without what differs from run to run.
 pub(super) fn dump(cluster: &Cluster, db: &Database, options: &[&str]) -> String {
     let mut command = Command::new(cluster.bin("pg_dump"));
@@ -99,13 +122,19 @@ pub(super) fn dump(cluster: &Cluster, db: &Database, options: &[&str]) -> String
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Every object of a database.
+/// Every object of a database, to be compared with another.
 pub(super) fn schema_of(cluster: &Cluster, db: &Database) -> String {
+    if !can_dump(cluster) {
+        return catalogue::objects(db);
+    }
     dump(cluster, db, &["--schema-only"])
 }
 
-/// Every object and every row of a database.
+/// Every object and every row of a database, to be compared with another.
 pub(super) fn everything_in(cluster: &Cluster, db: &Database) -> String {
+    if !can_dump(cluster) {
+        return catalogue::everything(db);
+    }
     dump(cluster, db, &["--inserts"])
 }
 

@@ -152,7 +152,6 @@ impl Theatre {
             }
             Write::Look => *armed = self.writer.query_text(look).await == "t",
             Write::Ring if *armed => self.writer.execute("select outbox.ring()").await,
-            Write::Ring => {}
             Write::Disarm => self.other.execute("select setval('outbox.doorbell', 0)").await,
             Write::Ask => {
                 let ask = "savepoint ask; select pg_try_advisory_xact_lock(8031453476610925570)";
@@ -165,7 +164,7 @@ impl Theatre {
             Write::RingIfAnybody if *armed => {
                 self.writer.execute("select pg_notify('outbox', '')").await;
             }
-            Write::DisarmIfNobody | Write::RingIfAnybody => {}
+            Write::Ring | Write::DisarmIfNobody | Write::RingIfAnybody => {}
         }
     }
 

@@ -99,7 +99,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("", "outbox.delivery", "belongs to outboxd"),
     ("", "outbox.subscription", "belongs to outboxd"),
     (
-        "create extension postgres_fdw; create server away foreign data wrapper postgres_fdw; \
+        "create foreign data wrapper far; create server away foreign data wrapper far; \
       create foreign table f (id int) server away",
         "f",
         "foreign table",

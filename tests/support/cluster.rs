@@ -122,6 +122,11 @@ impl Cluster {
         &self.base
     }
 
+    /// The account it belongs to when that is not ours.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
     /// What the server has logged so far.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.base.join("log")).unwrap_or_default();

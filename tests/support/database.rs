@@ -58,6 +58,16 @@ impl Database {
         Self { name: name.to_owned(), host: percent_encode(host), port, psql }
     }
 
+    /// Another database of the same cluster.
+    pub fn named(&self, name: &str) -> Self {
+        Self { name: name.to_owned(), ..self.clone() }
+    }
+
+    /// The same database by way of something that listens on this port of 127.0.0.1.
+    pub(super) fn behind(&self, port: u16) -> Self {
+        Self { host: "127.0.0.1".to_owned(), port, ..self.clone() }
+    }
+
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -128,6 +138,12 @@ impl Database {
     /// Opens a long-lived connection as `postgres`.
     pub async fn session(&self) -> Session {
         self.session_as("postgres").await
+    }
+
+    /// Opens a long-lived connection over TCP as `postgres`.
+    pub async fn tcp_session(&self) -> Session {
+        let opened = Session::open(&self.tcp_url()).await;
+        opened.unwrap_or_else(|error| panic!("cannot connect to {} over TCP: {error:?}", self.name))
     }
 
     /// Opens a long-lived connection as another role.

@@ -5,6 +5,7 @@
 //! |------------------|------------------------------------------------------------------------------|
 //! | `cluster`        | [`Cluster`]: a Postgres server that cannot outlive the process using it      |
 //! | `database`       | [`Database`]: one database of a cluster; `psql`, URLs, waiting for a fact    |
+//! | `pgbouncer`      | [`Pgbouncer`]: a pooler in transaction mode in front of a cluster               |
 //! | `session`        | [`Session`]: one long-lived connection, for interleavings and notifications  |
 //! | `pki`            | [`Authority`], [`CertPair`]: certificates made on the spot                   |
 //! | `receiver`       | [`Receiver`]: the recording subscriber, over mTLS or plain HTTP              |
@@ -28,6 +29,7 @@ mod account;
 mod cluster;
 mod database;
 mod net;
+mod pgbouncer;
 mod pki;
 mod process;
 mod programs;
@@ -45,6 +47,7 @@ mod tls;
 pub use cluster::{Cluster, ClusterOptions, StopMode, shared};
 pub use database::{Database, PsqlError};
 pub use openssl::ssl::SslVersion;
+pub use pgbouncer::Pgbouncer;
 pub use pki::{Authority, CertPair, write_identity};
 pub use proxy::Proxy;
 pub use raw_receiver::{Duplex, RawReceiver, read_request};
