@@ -36,7 +36,7 @@ begin
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
-            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]),
+            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.measure(integer),
             outbox.report_relay(text, text, integer, text) to outbox_relay;
     end if;
     if _admin then

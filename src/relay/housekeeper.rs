@@ -7,6 +7,7 @@ use tokio::time::MissedTickBehavior;
 use tracing::info;
 
 use super::link::Link;
+use super::measurer::Measurer;
 use super::{RelayError, Settings};
 use crate::delivery::Pool;
 use crate::shutdown::Stop;
@@ -32,6 +33,7 @@ impl Housekeeper {
         let mut ticks = tokio::time::interval(ROUND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut round = 0_u32;
+        let mut measurer = Measurer::new(Arc::clone(&self.settings));
         loop {
             tokio::select! {
                 () = stop.wait() => return,
@@ -39,6 +41,7 @@ impl Housekeeper {
             }
             self.pool.sweep();
             self.keep(round.is_multiple_of(SEEN_ROUNDS)).await;
+            measurer.measure(&mut self.link).await;
             round = round.wrapping_add(1);
         }
     }

@@ -8,6 +8,7 @@ mod claimer;
 mod endpoints;
 mod housekeeper;
 mod link;
+mod measurer;
 mod outcomes;
 mod scheduler;
 mod settler;
@@ -21,7 +22,9 @@ use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
 use crate::delivery::Pool;
+use crate::health::Health;
 use crate::identity::Identities;
+use crate::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
 use claimer::Claimer;
@@ -49,6 +52,12 @@ pub struct Settings {
     pub grace: Duration,
     /// Stop when nothing is due any more.
     pub once: bool,
+    /// Whether anybody can ask for the backlog: measuring it costs the database something.
+    pub measure: bool,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// Where it notes how it is doing.
+    pub health: Health,
 }
 
 /// How long recording the last outcomes may take in any case, when the posts have used up the grace time.
@@ -78,11 +87,15 @@ pub enum RelayError {
 pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
     let settings = Arc::new(settings);
     let pool = Arc::new(Pool::default());
-    let link = |job| Link::new(settings.database.clone(), job);
-    let (outcomes, reports) = Outcomes::channel();
-    let settler = tokio::spawn(
-        Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
-    );
+    let link = |job| Link::new(&settings, job);
+    let (outcomes, reports) = Outcomes::channel(&settings);
+    let health = settings.health.clone();
+    settings.metrics.in_flight_max(settings.in_flight_max);
+    let settler = Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once);
+    let settler = tokio::spawn({
+        let health = health.clone();
+        async move { health.beating("settle", settler.run(reports)).await }
+    });
     let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
     let claimer = Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), stop.clone());
 
@@ -90,9 +103,13 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         housekeeper.once().await?;
         claimer.run().await
     } else {
-        let keeping = tokio::spawn(housekeeper.run(stop));
-        let ended = claimer.run().await;
+        let keeping = tokio::spawn({
+            let health = health.clone();
+            async move { health.beating("housekeeping", housekeeper.run(stop)).await }
+        });
+        let ended = health.beating("claim", claimer.run()).await;
         keeping.abort();
+        health.retire("housekeeping");
         ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.

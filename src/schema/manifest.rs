@@ -51,6 +51,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/keep_tombstone.sql",
     "functions/lock_for_triggers.sql",
     "functions/make_signing_key.sql",
+    "functions/measure.sql",
     "functions/patterns.sql",
     "functions/payload_omitted.sql",
     "functions/permit_watch.sql",

@@ -6,6 +6,7 @@
 mod claim;
 mod error;
 mod housekeeping;
+mod measure;
 mod settings;
 mod settle;
 

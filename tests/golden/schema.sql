@@ -98,6 +98,10 @@ CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
@@ -1044,6 +1048,8 @@ REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
