@@ -4,12 +4,13 @@ create or replace function outbox.measure(subscriptions_max integer) returns tab
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
+set max_parallel_workers_per_gather = 0
 as $$
 -- What is open, for whoever watches relays from outside: relays call it now and then when their metrics can be read. It
 -- counts every open delivery, so it takes as long as there are many; relays pause a hundred times as long in between.
 --
 -- Arguments: subscriptions_max, how many subscriptions are told one by one: those with the most open deliveries, then
---   those with dead letters, then the others. All that are left are one row without subscription and subscriber.
+--   those with dead letters, then the others. What is left is one row without subscription and subscriber.
 -- Returns: per subscription that is not gone
 --   open, dead          open deliveries; dead letters
 --   oldest_age          age in seconds of the oldest event with an open delivery, 0 when there is none, null when the event
@@ -32,19 +33,30 @@ begin
         group by d.subscription
     ), buried as materialized (
         select l.subscription, count(*) as dead from outbox.dead_letter l group by l.subscription
-    ), ranked as (
-        select s.id, s.subscriber, coalesce(c.open, 0) as open, coalesce(b.dead, 0) as dead, c.oldest,
-            case when s.status in ('active', 'failing') and c.under_way < s.concurrency then c.due_at end as due_at,
-            row_number() over (order by coalesce(c.open, 0) desc, coalesce(b.dead, 0) desc, s.id) as rank
-        from outbox.subscription s
-            left join counted c on c.subscription = s.id
-            left join buried b on b.subscription = s.id
+    ), busy as materialized (
+        select coalesce(c.subscription, b.subscription) as id, coalesce(c.open, 0) as open, coalesce(b.dead, 0) as dead,
+            c.oldest, c.due_at, c.under_way
+        from counted c full join buried b on b.subscription = c.subscription
+    ), ranked as materialized (
+        select s.id, s.subscriber, k.open, k.dead, k.oldest,
+            case when s.status in ('active', 'failing') and k.under_way < s.concurrency then k.due_at end as due_at,
+            row_number() over (order by k.open desc, k.dead desc, s.id) as rank
+        from busy k join outbox.subscription s on s.id = k.id
         where s.status <> 'gone'
+    ), idle as (
+        -- No more than there is room for: an idle subscription costs nothing, however many there are.
+        select s.id, s.subscriber
+        from outbox.subscription s
+        where s.status <> 'gone' and not exists (select from busy k where k.id = s.id)
+        order by s.id
+        limit greatest(measure.subscriptions_max - (select count(*) from ranked), 0)
     ), told as (
         select r.id, r.subscriber, r.open, r.dead, r.oldest, r.due_at, r.rank
         from ranked r where r.rank <= measure.subscriptions_max
         union all
-        select null, null, sum(r.open)::bigint, sum(r.dead)::bigint, min(r.oldest), null, max(r.rank)
+        select i.id, i.subscriber, 0, 0, null, null, measure.subscriptions_max + i.id from idle i
+        union all
+        select null, null, sum(r.open)::bigint, sum(r.dead)::bigint, min(r.oldest), null, null
         from ranked r where r.rank > measure.subscriptions_max
         having count(*) > 0
     )

@@ -5,6 +5,7 @@
 //! whatever is ordered after it with it. WATCHDOG is sent only while `/livez` would say so.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,12 +16,16 @@ use tracing::warn;
 /// Between two looks before it is ready, and after.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// Messages that may wait for a service manager that does not read; more are dropped.
+const WAITING_MAX: usize = 64;
+
 /// Talks to the service manager. Clones are the same.
 #[derive(Clone)]
 pub(crate) struct Systemd(Arc<Told>);
 
 struct Told {
-    listens: bool,
+    /// To the thread that talks: a service manager that does not read blocks it, and nothing else.
+    messages: Option<SyncSender<String>>,
     ready: AtomicBool,
     stopping: AtomicBool,
     status: Mutex<String>,
@@ -30,13 +35,14 @@ impl Systemd {
     /// Silent when the environment names no socket.
     pub(crate) fn new() -> Self {
         let listens = std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+        let messages = listens.then(talk);
         let (ready, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self(Arc::new(Told { listens, ready, stopping, status: Mutex::default() }))
+        Self(Arc::new(Told { messages, ready, stopping, status: Mutex::default() }))
     }
 
     /// Tells how the relay is doing, until the process ends.
     pub(crate) async fn attend(self, health: Health) {
-        if !self.0.listens {
+        if self.0.messages.is_none() {
             return;
         }
         let watchdog = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
@@ -104,10 +110,22 @@ impl Systemd {
     }
 
     fn send(&self, states: &[NotifyState<'_>]) {
-        if self.0.listens
-            && let Err(problem) = sd_notify::notify(states)
-        {
-            warn!("the service manager cannot be told {states:?}: {problem}");
-        }
+        let Some(messages) = &self.0.messages else { return };
+        let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
+        // Full: whoever does not read 64 messages does not miss one more.
+        let _ = messages.try_send(lines.join("\n"));
     }
+}
+
+/// Starts the thread that talks; it ends with the process.
+fn talk() -> SyncSender<String> {
+    let (sender, messages) = sync_channel::<String>(WAITING_MAX);
+    std::thread::spawn(move || {
+        for message in messages {
+            if let Err(problem) = sd_notify::notify(&[NotifyState::Custom(&message)]) {
+                warn!("the service manager cannot be told {message:?}: {problem}");
+            }
+        }
+    });
+    sender
 }

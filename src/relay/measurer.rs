@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::Settings;
 use super::link::Link;
@@ -56,6 +57,8 @@ impl Measurer {
                 if link.failed(&problem) == Trouble::Refused {
                     self.next = Instant::now() + REFUSED_PAUSE;
                 }
+                let pause = self.next.saturating_duration_since(Instant::now()).as_secs();
+                warn!("the backlog is not measured for the next {pause} s: {problem}");
             }
         }
     }

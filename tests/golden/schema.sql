@@ -101,6 +101,7 @@ CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
 CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -4,6 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use outboxd::health::Health;
+use outboxd::metrics::Metrics;
+use outboxd::ops::{Facts, Listener};
+
 use crate::installing::outboxd;
 use crate::ops_client::Ops;
 use crate::stage::{SOON, Stage};
@@ -213,4 +217,27 @@ fn it_answers_while_the_relay_drains() {
     gate.open();
     assert_eq!(relay.wait(SOON), 0);
     assert!(TcpStream::connect(ops.0).is_err());
+}
+
+#[test]
+fn a_runtime_that_stands_still_is_told_within_the_shortest_lease() {
+    let (health, metrics) = (Health::default(), Metrics::new("0"));
+    let listener = Listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let ops = Ops(listener.address());
+    listener.start(Facts { metrics, health: health.clone() }).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let task = runtime.spawn(async move { health.beating("claim", stopped).await });
+    assert_eq!(ops.get("/livez").status, 200);
+    // Code that blocks the only worker, as a bug would.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    runtime.spawn(async move { held.recv().unwrap_err() });
+    let begun = Instant::now();
+    let answer = ops.wait_until("/livez", |answer| answer.status == 503);
+    assert!(answer.body.starts_with("task claim has not turned for 1"), "{answer:?}");
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+    drop(release);
+    ops.wait_until("/livez", |answer| answer.status == 200);
+    drop(stop);
+    runtime.block_on(task).unwrap().unwrap_err();
 }
