@@ -46,16 +46,16 @@ impl Systemd {
             return;
         }
         let watchdog = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
-        let mut barked = tokio::time::Instant::now();
+        let mut fed = tokio::time::Instant::now();
         loop {
             let ready = self.0.ready.load(Ordering::SeqCst) || self.try_ready(&health);
             self.status(&health);
             let mut pause = if ready { LOOKS.1 } else { LOOKS.0 };
             if let Some(limit) = watchdog {
-                pause = pause.min(limit / 4);
-                if barked.elapsed() >= limit / 4 && health.lifeless().is_empty() {
+                pause = pause.min(limit / 8);
+                if fed.elapsed() >= limit / 2 && health.lifeless().is_empty() {
                     self.send(&[NotifyState::Watchdog]);
-                    barked = tokio::time::Instant::now();
+                    fed = tokio::time::Instant::now();
                 }
             }
             tokio::time::sleep(pause).await;
@@ -121,10 +121,13 @@ impl Systemd {
 fn talk() -> SyncSender<String> {
     let (sender, messages) = sync_channel::<String>(WAITING_MAX);
     std::thread::spawn(move || {
+        let mut failed = false;
         for message in messages {
-            if let Err(problem) = sd_notify::notify(&[NotifyState::Custom(&message)]) {
+            let result = sd_notify::notify(&[NotifyState::Custom(&message)]);
+            if let (Err(problem), false) = (&result, failed) {
                 warn!("the service manager cannot be told {message:?}: {problem}");
             }
+            failed = result.is_err();
         }
     });
     sender
