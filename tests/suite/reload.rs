@@ -9,6 +9,9 @@ use crate::support::{Authority, Gate, Reply, write_identity};
 const OK: &str = "outboxd_reloads_total{result=\"ok\"}";
 const FAILED: &str = "outboxd_reloads_total{result=\"failed\"}";
 
+/// Tried again soon, and not given up before the reload.
+const PATIENT: &str = "backoff_base => '50 ms', backoff_cap => '50 ms', max_attempts => 1000";
+
 /// Whose certificate each request came with, in the order of arrival.
 fn names(stage: &Stage) -> Vec<String> {
     stage.receiver.requests().iter().map(|request| request.peer_common_name.clone().unwrap()).collect()
@@ -87,8 +90,7 @@ fn a_bad_reload_keeps_the_old_certificates_and_says_all_that_is_wrong() {
 #[test]
 fn an_identity_that_was_missing_is_found_after_a_reload() {
     let stage = Stage::new("reload_missing");
-    let settings = "identity => 'acme', backoff_base => '1 ms', backoff_cap => '1 ms', max_attempts => 1000";
-    stage.subscribe(settings);
+    stage.subscribe(&format!("identity => 'acme', {PATIENT}"));
     stage.emit(1);
     let relay = stage.relay();
     let line = relay.wait_for_line("identity \"acme\" is not known to this relay", SOON);
@@ -103,7 +105,7 @@ fn an_identity_that_was_missing_is_found_after_a_reload() {
 #[test]
 fn another_authority_is_trusted_after_a_reload() {
     let stage = Stage::new("reload_roots");
-    stage.subscribe("backoff_base => '1 ms', backoff_cap => '1 ms', max_attempts => 1000");
+    stage.subscribe(PATIENT);
     let other = Authority::new("another authority");
     let client = stage.authority.client("relay");
     write_identity(stage.identities(), "default", Some(&client), Some(&other.pem()));
@@ -113,6 +115,7 @@ fn another_authority_is_trusted_after_a_reload() {
     write_identity(stage.identities(), "default", Some(&client), Some(&stage.authority.pem()));
     relay.signal("HUP");
     stage.wait_until_drained();
+    assert_eq!(names(&stage), ["relay"]);
 }
 
 #[test]
