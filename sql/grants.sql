@@ -37,8 +37,8 @@ begin
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
             outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(), outbox.ring(),
-            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text), outbox.require_home(),
-            outbox.take_duty(text, text, interval), outbox.leave_duty(text, text),
+            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text), outbox.require_home(),
+            outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
         grant select, update on sequence outbox.doorbell to outbox_relay;
     end if;

@@ -65,7 +65,8 @@ pub enum Command {
     Uninstall(Uninstall),
     /// Delivers: claims due deliveries, POSTs them, records every attempt. Run any number of it.
     ///
-    /// SIGTERM and SIGINT stop claiming, let what is under way end, and exit 0; a second signal exits at once.
+    /// SIGTERM and SIGINT stop claiming, let what is under way end, and exit 0; a second signal exits at once. SIGHUP reads
+    /// the certificates again.
     Run(Run),
 }
 
@@ -89,7 +90,7 @@ pub struct Uninstall {
 }
 
 /// Options of `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Run {
     /// Deliver what is due, print how much that was, and exit.
     #[arg(long)]
@@ -118,4 +119,8 @@ pub struct Run {
     /// How long POSTs under way may go on after the first signal, in seconds, 0 to 3600.
     #[arg(long, value_name = "S", env = "OUTBOXD_GRACE_S", default_value = "25")]
     pub grace_s: String,
+    /// Answer /livez, /readyz and /metrics over HTTP: a port, which is then one of 127.0.0.1, or an address and a port
+    /// such as 0.0.0.0:9464. Not given: nothing listens.
+    #[arg(long, value_name = "ADDRESS", env = "OUTBOXD_OPS_LISTEN")]
+    pub ops_listen: Option<String>,
 }

@@ -1,10 +1,13 @@
 //! From options to settings that hold: everything is checked before anything starts, and every problem is told at once.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::cli::Run;
 use crate::conninfo::Conninfo;
+use crate::health::Health;
 use crate::identity::Identities;
+use crate::metrics::Metrics;
 use crate::relay::Settings;
 
 /// What is wrong with the options, one sentence each, with the way out.
@@ -29,8 +32,8 @@ pub fn relay(
     let in_flight_max = number("--in-flight-max", &options.in_flight_max, 1, 10_000, &mut problems);
     let grace = number("--grace-s", &options.grace_s, 0, 3600, &mut problems);
     let name = name(options.name.as_deref(), host, &mut problems);
-    let identities = Identities::read(options.identities.as_deref())
-        .map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
+    let identities = identities(options).map_err(|found| problems.extend(found.0));
+    let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
     let database = database.map_err(|found| problems.extend(found));
     let listen = listen.transpose().map_err(|found| {
         problems.extend(found.iter().map(|problem| format!("--listen-url: {problem}")));
@@ -46,8 +49,36 @@ pub fn relay(
             in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
             grace: Duration::from_secs(grace),
             once: options.once,
+            measure: ops.is_ok_and(|address| address.is_some()),
+            metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
+            health: Health::default(),
         }),
         _ => Err(ConfigError(problems)),
+    }
+}
+
+/// The certificates, at start and again at each reload.
+///
+/// # Errors
+/// All problems of all identities.
+pub fn identities(options: &Run) -> Result<Identities, ConfigError> {
+    Identities::read(options.identities.as_deref())
+        .map_err(|found| ConfigError(found.iter().map(ToString::to_string).collect()))
+}
+
+/// Where the ops listener is to be; a port alone is one of 127.0.0.1.
+///
+/// # Errors
+/// When the text is neither a port nor an address with a port.
+pub fn ops_listen(options: &Run) -> Result<Option<SocketAddr>, ConfigError> {
+    let Some(text) = options.ops_listen.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
+    match port.parse().map(loopback).ok().or_else(|| text.parse().ok()) {
+        Some(address) => Ok(Some(address)),
+        None => Err(ConfigError(vec![format!(
+            "--ops-listen is {text:?}: it must be a port (9464), or an address and a port (0.0.0.0:9464, [::1]:9464)"
+        )])),
     }
 }
 
@@ -89,6 +120,7 @@ mod tests {
             poll_ms: poll_ms.to_owned(),
             in_flight_max: in_flight_max.to_owned(),
             grace_s: "25".to_owned(),
+            ops_listen: Some("9464x".to_owned()),
         }
     }
 
@@ -107,6 +139,29 @@ mod tests {
             ]
         );
         assert!(problems.0[3].starts_with("the identities folder /nowhere cannot be read"), "{problems}");
-        assert_eq!(problems.0[4], "no host");
+        assert!(problems.0[4].starts_with("--ops-listen is \"9464x\": it must be a port"), "{problems}");
+        assert_eq!(problems.0[5], "no host");
+    }
+
+    #[test]
+    fn a_port_alone_is_loopback_and_an_address_is_taken_as_written() {
+        let listen = |text: &str| {
+            let mut options = options("5", "1", "a");
+            options.ops_listen = Some(text.to_owned());
+            ops_listen(&options).map(|address| address.map(|address| address.to_string()))
+        };
+        for (text, expected) in [
+            ("9464", "127.0.0.1:9464"),
+            (":9464", "127.0.0.1:9464"),
+            ("localhost:9464", "127.0.0.1:9464"),
+            ("0.0.0.0:9464", "0.0.0.0:9464"),
+            ("[::]:80", "[::]:80"),
+        ] {
+            assert_eq!(listen(text).expect(text).as_deref(), Some(expected));
+        }
+        assert_eq!(listen("").expect("as not given"), None);
+        for text in ["65536", "-1", "host:9464", "1.2.3.4", "1.2.3.4:", "::1:80x"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
     }
 }

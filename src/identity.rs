@@ -1,5 +1,5 @@
-//! TLS identities by name: which client certificate to show and which CA to trust. Read from PEM files at start; private
-//! keys are never in the database.
+//! TLS identities by name: which client certificate to show and which CA to trust. Read from PEM files, at start and when
+//! asked to again; private keys are never in the database.
 //!
 //! One folder per name, with the file names that Kubernetes and cert-manager use: `tls.crt` (certificate and chain),
 //! `tls.key` (PKCS#8), `ca.crt` (trusted instead of the system's CAs). `ca.crt` alone makes an identity that shows no
@@ -7,11 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use native_tls::Protocol;
 
 use crate::pem::{self, PemError};
+
+/// Serials given so far.
+static SERIALS: AtomicU64 = AtomicU64::new(0);
 
 /// The name used by subscriptions that name none.
 pub const DEFAULT: &str = "default";
@@ -20,6 +24,8 @@ pub const DEFAULT: &str = "default";
 pub struct Identity {
     /// Name of its folder.
     pub name: String,
+    /// Differs between any two identities that were ever read, also of one name: connections are shared by it.
+    pub serial: u64,
     /// Opens TLS connections. Built once: reading the CA bundle takes tens of milliseconds.
     pub connector: tokio_native_tls::TlsConnector,
     /// The private CA's file; `None` trusts the system's.
@@ -39,8 +45,15 @@ impl Identity {
     }
 }
 
-/// All identities of a relay, by name.
-pub struct Identities(BTreeMap<String, Arc<Identity>>);
+/// All identities of a relay, by name, as they are at the moment. Clones are the same.
+#[derive(Clone)]
+pub struct Identities(Arc<RwLock<Read>>);
+
+struct Read {
+    by_name: BTreeMap<String, Arc<Identity>>,
+    /// Rises with every reading.
+    generation: u64,
+}
 
 /// An identity that cannot be used; found at start, never first by a delivery.
 #[derive(Debug, thiserror::Error)]
@@ -109,19 +122,41 @@ impl Identities {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(Self(found)) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self(Arc::new(RwLock::new(Read { by_name: found, generation: 0 }))))
+        } else {
+            Err(problems)
+        }
     }
 
     /// The identity of that name, or `default`.
     #[must_use]
     pub fn get(&self, name: Option<&str>) -> Option<Arc<Identity>> {
-        self.0.get(name.unwrap_or(DEFAULT)).cloned()
+        self.now().by_name.get(name.unwrap_or(DEFAULT)).cloned()
+    }
+
+    /// Puts what was read later in place of what was read before, in all clones. Who holds an identity keeps it.
+    pub fn replace(&self, later: &Self) {
+        let by_name = later.now().by_name.clone();
+        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        now.by_name = by_name;
+        now.generation += 1;
+    }
+
+    /// Rises whenever they were replaced.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.now().generation
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, Read> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For messages: `; it knows acme, default`.
     #[must_use]
     pub fn names(&self) -> String {
-        format!("; it knows {}", self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        format!("; it knows {}", self.now().by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -180,6 +215,7 @@ fn build(
         builder.build().map_err(|source| IdentityError::Unusable { name: name.to_owned(), source })?;
     Ok(Identity {
         name: name.to_owned(),
+        serial: SERIALS.fetch_add(1, Ordering::Relaxed),
         connector: connector.into(),
         roots,
         certificate: client.map(|(certificate, _)| certificate),

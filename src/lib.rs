@@ -10,6 +10,7 @@
 //! | see how the schema gets into a database | [`schema`] |
 //! | see how a connection string is understood | [`conninfo`], [`database`] |
 //! | see which certificates are used | [`identity`], [`pem`] |
+//! | see what operators see | [`metrics`], [`health`], [`ops`] |
 
 pub mod backoff;
 pub mod cli;
@@ -17,8 +18,11 @@ pub mod config;
 pub mod conninfo;
 pub mod database;
 pub mod delivery;
+pub mod health;
 pub mod identity;
+pub mod metrics;
 pub mod model;
+pub mod ops;
 pub mod pem;
 pub mod relay;
 pub mod schema;

@@ -1,27 +1,35 @@
-//! The `outboxd` command: arguments, logging, signals, exit codes. The only file that reads the environment, prints or
-//! exits.
+//! The `outboxd` command: arguments, logging, signals, exit codes. With the files in `main/`, alone reads the environment,
+//! prints or exits.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::exit, reason = "the edge of the program")]
+
+#[path = "main/signals.rs"]
+mod signals;
+#[path = "main/systemd.rs"]
+mod systemd;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use futures_util::StreamExt;
 use outboxd::cli::{Cli, Command, Database, Log, Migrate, Run};
 use outboxd::conninfo::Conninfo;
+use outboxd::health::Health;
+use outboxd::ops::{Facts, Listener};
 use outboxd::schema::SchemaState;
-use outboxd::shutdown::{self, Stopper};
-use outboxd::{config, database, relay, schema};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use outboxd::{config, database, relay, schema, shutdown};
+use systemd::Systemd;
+use tokio::sync::Notify;
 use tracing::{info, warn};
 use tracing_subscriber::EnvFilter;
 
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 /// Wrong usage or configuration; clap uses it too.
 const USAGE: u8 = 2;
-/// Stopped at once by a second signal.
-const STOPPED: i32 = 130;
+/// Between two looks at a schema that refuses what the relay asks of it.
+const SCHEMA_PAUSE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -118,13 +126,22 @@ async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
     let settings = config::relay(options, database, listen, &host_name())?;
-    let once = settings.once;
+    let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
+    let (once, metrics, health) = (settings.once, settings.metrics.clone(), settings.health.clone());
     let (stopper, mut stop) = shutdown::channel();
-    stop_on_signals(stopper)?;
+    let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
+    signals::heed(stopper, health.clone(), systemd.clone(), Arc::clone(&reload))?;
+    let identities = settings.identities.clone();
+    tokio::spawn(signals::reload(reload, options.clone(), identities, metrics.clone(), systemd.clone()));
+    tokio::spawn(systemd.attend(health.clone()));
+    if let Some(listener) = listener {
+        listener.start(Facts { metrics, health: health.clone() })?;
+    }
     tokio::select! {
-        fit = fit_schema(&settings.database, once) => fit?,
+        fit = fit_schema(&settings.database, once, &health) => fit?,
         () = stop.wait() => return Ok(ExitCode::SUCCESS),
     }
+    tokio::spawn(watch_schema(settings.database.clone(), health));
     info!(relay = settings.name, database = settings.database.describe(), release = RELEASE, "running");
     // On a worker thread: the main one only waits.
     let counts = tokio::spawn(relay::run(settings, stop)).await.context("the relay failed")??;
@@ -138,17 +155,19 @@ async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
 }
 
 /// A relay never changes the schema: it says what does not fit and leaves. A database that is only away is waited for.
-async fn fit_schema(info: &Conninfo, once: bool) -> Result<()> {
+async fn fit_schema(info: &Conninfo, once: bool, health: &Health) -> Result<()> {
     let connection = loop {
         match database::connect(info, "check").await {
             Ok(connection) => break connection,
             Err(problem) if problem.is_transient() && !once => {
                 warn!("{problem}; trying again");
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                health.failed("start", &problem.to_string(), false);
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(problem) => return Err(problem.into()),
         }
     };
+    health.worked("start");
     let state = schema::check(&connection.client, RELEASE).await?;
     anyhow::ensure!(state.fit_to_run(), "{state}");
     if !matches!(state, SchemaState::Current) {
@@ -157,20 +176,20 @@ async fn fit_schema(info: &Conninfo, once: bool) -> Result<()> {
     Ok(schema::require_home(&connection.client).await?)
 }
 
-/// The first signal stops properly, the second at once.
-fn stop_on_signals(stopper: Stopper) -> Result<()> {
-    let mut signals =
-        signal_hook_tokio::Signals::new([SIGTERM, SIGINT]).context("signals cannot be caught")?;
-    tokio::spawn(async move {
-        if signals.next().await.is_some() {
-            info!("stopping; once more stops at once");
-            stopper.stop();
+/// Finds out whether it is the schema when the database refuses what the relay asks of it; until it does not any more.
+async fn watch_schema(info: Conninfo, health: Health) {
+    loop {
+        tokio::time::sleep(SCHEMA_PAUSE).await;
+        if !health.is_refused() {
+            health.schema(None);
+        } else if let Ok(connection) = database::connect(&info, "check").await {
+            match schema::check(&connection.client, RELEASE).await {
+                Ok(state) if state.fit_to_run() => health.schema(None),
+                Ok(state) => health.schema(Some(&state.to_string())),
+                Err(problem) => health.schema(Some(&problem.to_string())),
+            }
         }
-        if signals.next().await.is_some() {
-            std::process::exit(STOPPED);
-        }
-    });
-    Ok(())
+    }
 }
 
 fn conninfo(at: &Database) -> Result<Conninfo, config::ConfigError> {

@@ -139,6 +139,39 @@ pub enum Verdict {
     Retry(Duration),
 }
 
+impl Verdict {
+    /// The word in `outbox.attempt.outcome`, and `retry` for what has none yet.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Retry(_) => "retry",
+        }
+    }
+}
+
+/// What is open for one subscription: a row of `outbox.measure()`.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// `outbox.subscription.id`; `None` for the sum of all that are not told one by one.
+    pub subscription: Option<i64>,
+    /// Who it belongs to.
+    pub subscriber: Option<String>,
+    /// Open deliveries.
+    pub open: i64,
+    /// Dead letters.
+    pub dead: i64,
+    /// Age of the oldest event with an open delivery, in seconds; `None` when its row is gone.
+    pub oldest_age: Option<f64>,
+    /// Since when the first due delivery waits, by the database's clock, seconds since 1970; `None` when none is due,
+    /// when the subscription may not be sent to, or has as many POSTs under way as it may.
+    pub due_at: Option<f64>,
+    /// How long ago that was, in seconds.
+    pub due_for: Option<f64>,
+}
+
 /// What goes into the ledger: one element of `outbox.settle()`.
 #[derive(Debug, Clone)]
 pub struct Report {

@@ -40,10 +40,11 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Two destinations with equal keys may share connections.
+    /// Two destinations with equal keys may share connections. An identity that was read again has another serial: what
+    /// was opened with the old certificate is never used again.
     #[must_use]
-    pub fn key(&self) -> (String, u16, Option<String>) {
-        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.name.clone()))
+    pub fn key(&self) -> (String, u16, Option<u64>) {
+        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.serial))
     }
 }
 
@@ -56,7 +57,7 @@ pub enum EndpointError {
     /// The relay has no certificates of that name.
     #[error(
         "identity {name:?} is not known to this relay: put tls.crt and tls.key into the folder {name} of its \
-         --identities folder and restart it, or name another with update outbox.subscription set identity = …{known}"
+         --identities folder and send it SIGHUP, or name another with update outbox.subscription set identity = …{known}"
     )]
     UnknownIdentity {
         /// The name in the subscription.

@@ -17,7 +17,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// More idle connections to one destination than this are closed.
 const IDLE_MAX: usize = 256;
 
-type Key = (String, u16, Option<String>);
+type Key = (String, u16, Option<u64>);
 
 /// Idle connections, newest last.
 #[derive(Default)]
@@ -45,6 +45,11 @@ impl Pool {
         if waiting.len() < IDLE_MAX && !sender.is_closed() {
             waiting.push((sender, Instant::now()));
         }
+    }
+
+    /// Closes all idle connections: what they were opened with is out of date.
+    pub fn clear(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Closes what has been idle for too long; to be called every few seconds.

@@ -9,6 +9,7 @@ use tracing::warn;
 
 use super::doorbell::{self, Doorbell, Step};
 use super::listener::Hearing;
+use crate::metrics::Metrics;
 use crate::store::{Bell, BellError};
 
 /// Between two rings of a relay that has more work than slots, for the others.
@@ -22,18 +23,20 @@ pub(super) struct Bellkeeper {
     session: Option<Arc<Bell>>,
     next_ring: Instant,
     gave_way: bool,
+    metrics: Metrics,
 }
 
 impl Bellkeeper {
-    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Notify>) -> Self {
-        Self { hearing, rung, session: None, next_ring: Instant::now(), gave_way: false }
+    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Notify>, metrics: Metrics) -> Self {
+        metrics.doorbell(doorbell::Bell::None.as_str());
+        Self { hearing, rung, session: None, next_ring: Instant::now(), gave_way: false, metrics }
     }
 
     /// Takes note of what the listener says.
     pub(super) fn hear(&mut self, rule: &mut Doorbell) {
         if self.hearing.has_changed().unwrap_or(false) {
             let hearing = self.hearing.borrow_and_update().clone();
-            rule.set_bell(hearing.bell(), Instant::now());
+            self.set_bell(rule, hearing.bell());
             self.session = hearing.session;
         }
     }
@@ -60,10 +63,13 @@ impl Bellkeeper {
     /// Carries out a step that concerns the bell.
     pub(super) async fn step(&mut self, step: Step, rule: &mut Doorbell) {
         let Some(bell) = self.session.clone() else {
-            return rule.set_bell(doorbell::Bell::None, Instant::now());
+            return self.set_bell(rule, doorbell::Bell::None);
         };
         let result = match step {
-            Step::Arm => bell.arm().await.map(|()| rule.armed(Instant::now())),
+            Step::Arm => bell.arm().await.map(|()| {
+                self.metrics.armed();
+                rule.armed(Instant::now());
+            }),
             Step::Horizon => bell.horizon().await.map(|id| rule.horizon(id, Instant::now())),
             Step::Look(id) => bell.has_passed(id).await.map(|ended| rule.looked(ended)),
             Step::Disarm => bell.disarm().await.map(|()| rule.disarmed()),
@@ -122,7 +128,12 @@ impl Bellkeeper {
             if let Some(bell) = self.session.take() {
                 bell.give_up();
             }
-            rule.set_bell(doorbell::Bell::None, Instant::now());
+            self.set_bell(rule, doorbell::Bell::None);
         }
+    }
+
+    fn set_bell(&self, rule: &mut Doorbell, bell: doorbell::Bell) {
+        rule.set_bell(bell, Instant::now());
+        self.metrics.doorbell(bell.as_str());
     }
 }

@@ -20,6 +20,7 @@ use super::{RelayError, Settings};
 use crate::delivery::{Failure, Pool};
 use crate::model::{Attempt, Claim, Class, Report, Verdict};
 use crate::shutdown::Stop;
+use crate::store::Wanted;
 
 /// After the settings of a subscription could not be read: each such try counts as an attempt.
 const SETTINGS_PAUSE: Duration = Duration::from_secs(5);
@@ -136,9 +137,11 @@ impl Claimer {
     /// nothing, or where a subscription has all it may have.
     async fn claim(&mut self) -> Result<usize, RelayError> {
         let wanted = self.scheduler.wanted();
+        self.settings.health.claiming();
         let store = match self.link.open().await {
             Ok(store) => store,
             Err(problem) => {
+                self.settings.metrics.claim_failed();
                 self.link.cannot_open(&problem);
                 return Err(problem.into());
             }
@@ -147,6 +150,7 @@ impl Claimer {
         let claims = match claimed {
             Ok(claims) => claims,
             Err(problem) => {
+                self.settings.metrics.claim_failed();
                 self.link.failed(&problem);
                 return Err(problem.into());
             }
@@ -159,6 +163,7 @@ impl Claimer {
                 self.doorbell.look_before(Instant::now() + due);
             }
         }
+        note(&self.settings, &wanted, &claims);
         let outdated = self.endpoints.outdated(&claims);
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
@@ -171,6 +176,9 @@ impl Claimer {
                 self.link.failed(&problem);
                 self.not_before = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
+        }
+        if self.endpoints.follow(&self.settings.identities) {
+            self.pool.clear();
         }
         let count = claims.len();
         for claim in claims {
@@ -198,6 +206,7 @@ impl Claimer {
             async move { outcomes.send(attempt(claim, &known, &pool).await) }
         });
         self.underway.insert(task.id(), claim);
+        self.settings.metrics.in_flight(self.underway.len());
     }
 
     /// Until there may be something to do: a post ended, work may be due, somebody rang, outcomes were recorded, or it is
@@ -240,6 +249,7 @@ impl Claimer {
             Err(problem) => problem.id(),
         };
         let Some(claim) = self.underway.remove(&id) else { return };
+        self.settings.metrics.in_flight(self.underway.len());
         if self.scheduler.finished(claim.subscription) {
             self.doorbell.look_now(Instant::now());
         }
@@ -290,6 +300,13 @@ impl Claimer {
             }
         }
     }
+}
+
+/// What a claim says about how it goes.
+fn note(settings: &Settings, wanted: &Wanted, claims: &[Claim]) {
+    let first = claims.iter().filter(|claim| claim.attempt == 1).count();
+    settings.metrics.claimed(claims.len(), first);
+    settings.health.claimed(claims.len() < usize::try_from(wanted.free).unwrap_or(0));
 }
 
 /// Completes the grace time after a stop was asked for.

@@ -69,6 +69,18 @@ pub enum Bell {
     Kept,
 }
 
+impl Bell {
+    /// The word in metrics and in `outbox.relay.doorbell`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Heard => "heard",
+            Self::Kept => "kept",
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {

@@ -15,18 +15,39 @@ pub(super) struct Known {
 
 /// What is known of subscriptions, by id.
 #[derive(Default)]
-pub(super) struct Endpoints(HashMap<i64, Arc<Known>>);
+pub(super) struct Endpoints {
+    known: HashMap<i64, Arc<Known>>,
+    /// Which reading of the identities they were made with.
+    generation: u64,
+}
 
 /// Beyond so many the whole memory is dropped and built anew from what is used.
 const KEPT_MAX: usize = 10_000;
 
 impl Endpoints {
+    /// Makes all endpoints anew when certificates were read again; says whether they were. A POST under way keeps its own.
+    pub(super) fn follow(&mut self, identities: &Identities) -> bool {
+        let generation = identities.generation();
+        if generation == self.generation {
+            return false;
+        }
+        self.generation = generation;
+        for known in self.known.values_mut() {
+            let subscription = known.subscription.clone();
+            let endpoint = Endpoint::new(&subscription, identities);
+            *known = Arc::new(Known { subscription, endpoint });
+        }
+        true
+    }
+
     /// Subscriptions of which a claim shows a newer version than is known.
     pub(super) fn outdated(&self, claims: &[Claim]) -> Vec<i64> {
         let mut ids: Vec<i64> = claims
             .iter()
             .filter(|claim| {
-                self.0.get(&claim.subscription).is_none_or(|known| known.subscription.version < claim.version)
+                self.known
+                    .get(&claim.subscription)
+                    .is_none_or(|known| known.subscription.version < claim.version)
             })
             .map(|claim| claim.subscription)
             .collect();
@@ -37,18 +58,21 @@ impl Endpoints {
 
     /// Takes note of what was read.
     pub(super) fn learn(&mut self, subscriptions: Vec<Subscription>, identities: &Identities) {
-        if self.0.len() + subscriptions.len() > KEPT_MAX {
-            self.0.clear();
+        if self.known.len() + subscriptions.len() > KEPT_MAX {
+            self.known.clear();
         }
         for subscription in subscriptions {
             let endpoint = Endpoint::new(&subscription, identities);
-            self.0.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
+            self.known.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
         }
     }
 
     /// What is known of a claim's subscription, unless that is older than the claim: the next attempt must not go
     /// where the subscription no longer points.
     pub(super) fn of(&self, claim: &Claim) -> Option<Arc<Known>> {
-        self.0.get(&claim.subscription).filter(|known| known.subscription.version >= claim.version).cloned()
+        self.known
+            .get(&claim.subscription)
+            .filter(|known| known.subscription.version >= claim.version)
+            .cloned()
     }
 }

@@ -4,11 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tracing::{debug, info};
 
 use super::link::Link;
+use super::listener::Hearing;
+use super::measurer::Measurer;
 use super::{RelayError, Settings};
 use crate::delivery::Pool;
 use crate::shutdown::Stop;
@@ -32,6 +34,7 @@ pub(super) struct Housekeeper {
     settings: Arc<Settings>,
     pool: Arc<Pool>,
     wake: Arc<Notify>,
+    hearing: watch::Receiver<Hearing>,
     next_turn: Instant,
     next_purge: Instant,
     on_duty: bool,
@@ -39,9 +42,15 @@ pub(super) struct Housekeeper {
 
 impl Housekeeper {
     /// With each permit of `wake` it looks for removed subscriptions, but not more often than [`LOOK`].
-    pub(super) fn new(link: Link, settings: Arc<Settings>, pool: Arc<Pool>, wake: Arc<Notify>) -> Self {
+    pub(super) fn new(
+        link: Link,
+        settings: Arc<Settings>,
+        pool: Arc<Pool>,
+        wake: Arc<Notify>,
+        hearing: watch::Receiver<Hearing>,
+    ) -> Self {
         let now = Instant::now();
-        Self { link, settings, pool, wake, next_turn: now, next_purge: now, on_duty: false }
+        Self { link, settings, pool, wake, hearing, next_turn: now, next_purge: now, on_duty: false }
     }
 
     /// Round after round until `stop`; then another relay may have the duty.
@@ -66,6 +75,7 @@ impl Housekeeper {
         let mut ticks = tokio::time::interval(ROUND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let wake = Arc::clone(&self.wake);
+        let mut measurer = Measurer::new(Arc::clone(&self.settings));
         let mut next_look = Instant::now();
         loop {
             let woken = async {
@@ -76,6 +86,7 @@ impl Housekeeper {
                 _ = ticks.tick() => {
                     self.pool.sweep();
                     self.round().await;
+                    measurer.measure(&mut self.link).await;
                 }
                 () = woken, if self.on_duty => self.look().await,
             }
@@ -96,7 +107,8 @@ impl Housekeeper {
         let (turn, purge) = (begun >= self.next_turn, begun >= self.next_purge);
         let settings = Arc::clone(&self.settings);
         let store = self.link.wait().await;
-        match keep(store, &settings, turn, purge).await {
+        let doorbell = self.hearing.borrow().in_words();
+        match keep(store, &settings, &doorbell, turn, purge).await {
             Ok(done) => {
                 self.link.worked();
                 self.on_duty = done.on_duty;
@@ -127,10 +139,16 @@ struct Done {
 }
 
 /// One round, and no longer than it takes until the next is due: what is left is done then.
-async fn keep(store: &Store, settings: &Settings, turn: bool, purge: bool) -> Result<Done, StoreError> {
+async fn keep(
+    store: &Store,
+    settings: &Settings,
+    doorbell: &str,
+    turn: bool,
+    purge: bool,
+) -> Result<Done, StoreError> {
     let end = Instant::now() + ROUND;
     let Settings { name, host, .. } = settings;
-    if !store.report(name, host, env!("CARGO_PKG_VERSION"), LEASE).await? {
+    if !store.report(name, host, env!("CARGO_PKG_VERSION"), doorbell, LEASE).await? {
         return Ok(Done::default());
     }
     cancel_gone(store).await?;

@@ -5,8 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::Settings;
 use crate::backoff::Backoff;
 use crate::conninfo::Conninfo;
+use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::store::{OpenError, Store, StoreError, Trouble};
 
 /// Between tries to get the session back. Half of the pause is fixed, half is drawn, so that many relays of one
@@ -22,11 +25,23 @@ pub(super) struct Link {
     store: Option<Store>,
     failures: u32,
     next_try: Instant,
+    opened_before: bool,
+    metrics: Metrics,
+    health: Health,
 }
 
 impl Link {
-    pub(super) fn new(info: Conninfo, job: &'static str) -> Self {
-        Self { info, job, store: None, failures: 0, next_try: Instant::now() }
+    pub(super) fn new(settings: &Settings, job: &'static str) -> Self {
+        Self {
+            info: settings.database.clone(),
+            job,
+            store: None,
+            failures: 0,
+            next_try: Instant::now(),
+            opened_before: false,
+            metrics: settings.metrics.clone(),
+            health: settings.health.clone(),
+        }
     }
 
     /// The session, opened if need be.
@@ -40,6 +55,9 @@ impl Link {
                 info!(job = self.job, database = self.info.describe(), "the database is back");
             }
             self.store = Some(store);
+            if std::mem::replace(&mut self.opened_before, true) {
+                self.metrics.reconnected(self.job);
+            }
         }
         // Set just above.
         self.store.as_ref().ok_or_else(|| unreachable!("the session was opened"))
@@ -72,6 +90,7 @@ impl Link {
 
     /// Notes that the session could not be opened.
     pub(super) fn cannot_open(&mut self, problem: &OpenError) {
+        self.trouble(problem, false);
         // Once at first, then once a minute or so: a database that is away for an hour does not fill the log.
         if self.failures.is_multiple_of(12) {
             warn!(job = self.job, tries = self.failures + 1, "no database: {problem}");
@@ -82,11 +101,13 @@ impl Link {
     /// Notes that a statement did its work: the next trouble starts with the shortest pause.
     pub(super) fn worked(&mut self) {
         self.failures = 0;
+        self.health.worked(self.job);
     }
 
     /// Notes that a statement failed, and says what that means.
     pub(super) fn failed(&mut self, problem: &StoreError) -> Trouble {
         let trouble = problem.trouble();
+        self.trouble(problem, trouble == Trouble::Refused);
         match trouble {
             Trouble::Session => {
                 warn!(job = self.job, "{problem}");
@@ -118,9 +139,17 @@ impl Link {
 
     /// Notes that the session does not answer: it is closed, and whether its last statement was carried out is in doubt.
     pub(super) fn hung(&mut self) {
-        warn!(job = self.job, "the database does not answer; opening another session");
+        let problem = "the database does not answer; opening another session";
+        self.trouble(&problem, false);
+        warn!(job = self.job, "{problem}");
         self.store = None;
         self.pause();
+    }
+
+    /// What goes wrong is counted, and told by `/readyz`.
+    fn trouble(&self, problem: &dyn std::fmt::Display, refused: bool) {
+        self.metrics.database_failed(self.job);
+        self.health.failed(self.job, &problem.to_string(), refused);
     }
 
     fn pause(&mut self) {

@@ -43,6 +43,12 @@ impl Hearing {
         }
     }
 
+    /// For people, in `outbox.relay`.
+    pub(super) fn in_words(&self) -> String {
+        let word = self.bell().as_str();
+        self.silence.as_ref().map_or_else(|| word.to_owned(), |silence| format!("{word}: {silence}"))
+    }
+
     fn without(silence: String) -> Self {
         Self { session: None, keeper: false, silence: Some(silence) }
     }
@@ -99,8 +105,13 @@ impl Listener {
         let Some(listen) = listen else { return std::future::pending().await };
         let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let rung = {
-            let rung = self.rung.clone();
-            move || rung.iter().for_each(|rung| rung.notify_one())
+            let (rung, metrics) = (self.rung.clone(), self.settings.metrics.clone());
+            move || {
+                metrics.rang();
+                for rung in &rung {
+                    rung.notify_one();
+                }
+            }
         };
         let bell = Arc::new(Bell::open(listen, nonce, rung).await?);
         if !bell.is_heard(database).await? {

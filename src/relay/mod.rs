@@ -12,6 +12,7 @@ mod endpoints;
 mod housekeeper;
 mod link;
 mod listener;
+mod measurer;
 mod outcomes;
 mod scheduler;
 mod sending;
@@ -27,7 +28,9 @@ use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
 use crate::delivery::Pool;
+use crate::health::Health;
 use crate::identity::Identities;
+use crate::metrics::Metrics;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
 use bellkeeper::Bellkeeper;
@@ -59,6 +62,12 @@ pub struct Settings {
     pub grace: Duration,
     /// Stop when nothing is due any more.
     pub once: bool,
+    /// Whether anybody can ask for the backlog: measuring it costs the database something.
+    pub measure: bool,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// Where it notes how it is doing.
+    pub health: Health,
 }
 
 /// How long recording the last outcomes may take in any case, when the posts have used up the grace time.
@@ -91,16 +100,25 @@ pub enum RelayError {
 pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
     let settings = Arc::new(settings);
     let pool = Arc::new(Pool::default());
-    let link = |job| Link::new(settings.database.clone(), job);
-    let (outcomes, reports) = Outcomes::channel();
-    let settler = tokio::spawn(
-        Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
-    );
+    let link = |job| Link::new(&settings, job);
+    let (outcomes, reports) = Outcomes::channel(&settings);
+    let health = settings.health.clone();
+    settings.metrics.in_flight_max(settings.in_flight_max);
+    let settler = Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once);
+    let settler = tokio::spawn({
+        let health = health.clone();
+        async move { health.beating("settle", settler.run(reports)).await }
+    });
     let (rung, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let housekeeper =
-        Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool), Arc::clone(&wake));
-    let (listener, hearing) = Listener::new(Arc::clone(&settings), [Arc::clone(&rung), wake]);
-    let bell = Bellkeeper::new(hearing, rung);
+    let (listener, hearing) = Listener::new(Arc::clone(&settings), [Arc::clone(&rung), Arc::clone(&wake)]);
+    let housekeeper = Housekeeper::new(
+        link("housekeeping"),
+        Arc::clone(&settings),
+        Arc::clone(&pool),
+        wake,
+        hearing.clone(),
+    );
+    let bell = Bellkeeper::new(hearing, rung, settings.metrics.clone());
     let claimer =
         Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), bell, stop.clone());
 
@@ -108,13 +126,21 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         housekeeper.once().await?;
         claimer.run().await
     } else {
-        let mut keeping = tokio::spawn(housekeeper.run(stop));
-        let listening = tokio::spawn(listener.run());
-        let ended = claimer.run().await;
+        let mut keeping = tokio::spawn({
+            let health = health.clone();
+            async move { health.beating("housekeeping", housekeeper.run(stop)).await }
+        });
+        let listening = tokio::spawn({
+            let health = health.clone();
+            async move { health.beating("listen", listener.run()).await }
+        });
+        let ended = health.beating("claim", claimer.run()).await;
         listening.abort();
         if timeout(LEAVING, &mut keeping).await.is_err() {
             keeping.abort();
         }
+        health.retire("listen");
+        health.retire("housekeeping");
         ended
     };
     // The claimer and its posts are gone: the settler has all reports, and ends when they are recorded.

@@ -7,7 +7,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::model::{Report, Verdict};
+use super::Settings;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::model::{Claim, Report, Verdict};
 
 /// What became of deliveries since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,12 +40,14 @@ struct Shared {
     /// When the next delivery becomes due whose failure was recorded since the claimer asked.
     retry_at: Mutex<Option<Instant>>,
     retries: Notify,
+    metrics: Metrics,
+    health: Health,
 }
 
 impl Outcomes {
     /// The sending side and the settler's. The channel needs no bound: nothing is claimed while as many reports wait as
     /// may be in flight, nor while they cannot be recorded.
-    pub(super) fn channel() -> (Self, mpsc::UnboundedReceiver<Report>) {
+    pub(super) fn channel(settings: &Settings) -> (Self, mpsc::UnboundedReceiver<Report>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let shared = Shared {
             sender: Mutex::new(Some(sender)),
@@ -54,15 +59,21 @@ impl Outcomes {
             settled: Notify::new(),
             retry_at: Mutex::new(None),
             retries: Notify::new(),
+            metrics: settings.metrics.clone(),
+            health: settings.health.clone(),
         };
         (Self(Arc::new(shared)), receiver)
     }
 
     /// Hands a report to the settler.
     pub(super) fn send(&self, report: Report) {
+        if let Some(attempt) = &report.attempt {
+            self.0.metrics.attempted(attempt.class.as_str(), attempt.duration);
+        }
         let sender = self.0.sender.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = sender.as_ref() {
-            self.0.pending.fetch_add(1, Ordering::SeqCst);
+            let before = self.0.pending.fetch_add(1, Ordering::SeqCst);
+            self.0.metrics.pending(before + 1);
             // Fails only when the settler is gone, at the very end; then it stays pending and is told of.
             let _ = sender.send(report);
         }
@@ -86,6 +97,7 @@ impl Outcomes {
     /// Says whether recording fails.
     pub(super) fn set_stuck(&self, stuck: bool) {
         if self.0.stuck.swap(stuck, Ordering::SeqCst) != stuck {
+            self.0.health.recording_is_stuck(stuck);
             self.0.settled.notify_one();
         }
     }
@@ -104,8 +116,7 @@ impl Outcomes {
     /// Counts one report as never to be recorded: the database takes it in no form.
     pub(super) fn refused(&self) {
         self.0.refused.fetch_add(1, Ordering::SeqCst);
-        self.0.pending.fetch_sub(1, Ordering::SeqCst);
-        self.0.settled.notify_one();
+        self.take(1);
     }
 
     /// Reports that have not been recorded, and those that never will be.
@@ -132,7 +143,23 @@ impl Outcomes {
             }
         }
         drop(counts);
-        self.0.pending.fetch_sub(reports.len(), Ordering::SeqCst);
+        for report in reports {
+            self.0.metrics.recorded(report.verdict.as_str());
+            if let (Verdict::Delivered, Some(age)) = (report.verdict, age(&report.claim)) {
+                self.0.metrics.delivered_after(age);
+            }
+        }
+        self.take(reports.len());
+    }
+
+    /// Says that a batch was put on record, how long that took, and how many of it were late.
+    pub(super) fn recorded(&self, outcomes: usize, took: Duration, late: i32) {
+        self.0.metrics.settled(outcomes, took, u64::try_from(late).unwrap_or(0));
+    }
+
+    fn take(&self, reports: usize) {
+        let before = self.0.pending.fetch_sub(reports, Ordering::SeqCst);
+        self.0.metrics.pending(before.saturating_sub(reports));
         self.0.settled.notify_one();
     }
 
@@ -167,4 +194,10 @@ impl Outcomes {
     pub(super) fn counts(&self) -> Counts {
         *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How old the event is: by the database's clock until the claim, by ours since then.
+fn age(claim: &Claim) -> Option<Duration> {
+    let before = Duration::try_from_secs_f64(claim.claimed_at - claim.occurred_at?).unwrap_or_default();
+    Some(before + claim.received.elapsed())
 }

@@ -1,6 +1,6 @@
 //! Records outcomes, in batches: whatever has come in while the last batch was written is the next one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
@@ -49,6 +49,7 @@ impl Settler {
         let mut tries = 0;
         loop {
             tries += 1;
+            let begun = Instant::now();
             let Some(result) = self.settle_in_time(batch, again, detail).await else {
                 self.link.hung();
                 again = true;
@@ -64,6 +65,7 @@ impl Settler {
                     }
                     self.link.worked();
                     self.outcomes.set_stuck(false);
+                    self.outcomes.recorded(batch.len(), begun.elapsed(), late);
                     self.outcomes.settled(batch);
                     return;
                 }

@@ -58,6 +58,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/leave_duty.sql",
     "functions/lock_for_triggers.sql",
     "functions/make_signing_key.sql",
+    "functions/measure.sql",
     "functions/next_due.sql",
     "functions/patterns.sql",
     "functions/payload_omitted.sql",

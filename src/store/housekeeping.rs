@@ -54,13 +54,14 @@ impl Store {
         name: &str,
         host: &str,
         release: &str,
+        doorbell: &str,
         lease: Duration,
     ) -> Result<bool, StoreError> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
         let row = self
             .one(
                 "reporting the relay",
-                "select outbox.take_duty($1, $2, make_interval(secs => $3)) from outbox.report_relay($2, $4, $5, $6)",
+                "select outbox.take_duty($1, $2, make_interval(secs => $3)) from outbox.report_relay($2, $4, $5, $6, $7)",
                 &[
                     (&DUTY, Type::TEXT),
                     (&name, Type::TEXT),
@@ -68,6 +69,7 @@ impl Store {
                     (&host, Type::TEXT),
                     (&pid, Type::INT4),
                     (&release, Type::TEXT),
+                    (&doorbell, Type::TEXT),
                 ],
             )
             .await?;

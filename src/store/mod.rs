@@ -7,6 +7,7 @@ mod bell;
 mod claim;
 mod error;
 mod housekeeping;
+mod measure;
 mod settings;
 mod settle;
 mod transaction;

@@ -127,6 +127,11 @@ CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
+    AS ...;
 CREATE FUNCTION outbox.next_due() RETURNS double precision
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -169,7 +174,7 @@ CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe r
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text) RETURNS void
+CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1278,6 +1283,8 @@ GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.next_due() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due() TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
@@ -1297,8 +1304,8 @@ REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;

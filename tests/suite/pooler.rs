@@ -120,7 +120,7 @@ async fn a_call_that_is_given_up_leaves_no_transaction_open() {
     let store = Box::pin(Store::open(&info, "given up")).await.unwrap();
     let holder = db.session().await;
     holder.execute("begin; lock table outbox.relay").await;
-    let call = store.report("r", "h", "0", Duration::from_secs(1));
+    let call = store.report("r", "h", "0", "", Duration::from_secs(1));
     tokio::time::timeout(Duration::from_millis(300), call).await.unwrap_err();
     let of_the_store =
         "from pg_stat_activity where application_name = 'outboxd given up' and datname = current_database()";
@@ -128,7 +128,7 @@ async fn a_call_that_is_given_up_leaves_no_transaction_open() {
     holder.execute("rollback").await;
     db.wait_until_async(&format!("select state = 'idle' {of_the_store}"), SOON).await;
     assert_eq!(db.psql("select name from outbox.relay"), "r", "it was committed all the same");
-    store.report("r", "h", "1", Duration::from_secs(1)).await.unwrap();
+    store.report("r", "h", "1", "", Duration::from_secs(1)).await.unwrap();
     assert_eq!(db.psql("select release from outbox.relay"), "1");
 }
 

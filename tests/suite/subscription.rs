@@ -666,7 +666,7 @@ fn a_relay_may_deliver_and_nothing_else() {
         "secret_relay",
         "select outbox.claim('r', 1, '{}', '{}', 0); select outbox.subscription_settings('{1}'); select \
             outbox.cancel_gone();
-         select outbox.report_relay('r', 'h', 1, '0')",
+         select outbox.report_relay('r', 'h', 1, '0', 'kept')",
     );
     for denied in [
         "select from outbox.event",

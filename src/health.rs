@@ -1,0 +1,391 @@
+//! Whether the relay lives and whether it is ready, from facts that its parts note. Plain data and a clock; nothing here
+//! asks the database, so that the answer comes at once also when the database does not.
+//!
+//! *Live*: its tasks turn. Each task runs inside [`Health::beating`], which marks the task as alive between its steps; one
+//! that blocks its thread, or has died, marks nothing. A database that is away stops no task.
+//!
+//! *Ready*: it does its work. Every reason against it is a fact that heals with its cause: claims that fail, outcomes that
+//! cannot be recorded, a schema that does not fit, due deliveries that are never claimed, a stop.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+/// Between two signs of life of a task.
+const BEAT: Duration = Duration::from_secs(2);
+/// A task without a sign of life for so long does not turn. Below the shortest lease, which is 15 s and the deadline.
+const LIFELESS: Duration = Duration::from_secs(10);
+/// Trouble that is over within this is no reason: a lock time-out, a failover of a pooler.
+const TOLERATED: Duration = Duration::from_secs(3);
+/// An answer of the database to a claim that takes longer is a reason.
+const UNANSWERED: Duration = Duration::from_secs(5);
+/// A delivery that was due before so long, and that nobody claims, is a reason.
+const STALLED: f64 = 60.0;
+
+/// The facts of one relay. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Health(Arc<Mutex<Facts>>);
+
+#[derive(Debug, Default)]
+struct Facts {
+    /// Last sign of life of each task that should turn.
+    beats: BTreeMap<&'static str, Instant>,
+    /// What has gone wrong with a job since when, and how.
+    failing: BTreeMap<&'static str, Failing>,
+    claimed_once: bool,
+    /// A claim that was asked for and has not been answered.
+    claiming_since: Option<Instant>,
+    /// The last claim that could have taken more than it found.
+    unfilled_at: Option<Instant>,
+    stuck_since: Option<Instant>,
+    schema: Option<String>,
+    stopping: bool,
+    /// Subscriptions with a due delivery at their head and room for it.
+    heads: HashMap<i64, Head>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    why: String,
+    refused: bool,
+}
+
+#[derive(Debug)]
+struct Head {
+    waiting: Waiting,
+    since: Instant,
+    /// When it was last found unchanged; `None` while it was seen once.
+    confirmed: Option<Instant>,
+}
+
+/// A subscription with room for another POST whose first due delivery nobody has claimed.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// `outbox.subscription.id`.
+    pub subscription: i64,
+    /// Who it belongs to.
+    pub subscriber: String,
+    /// Since when the first delivery is due, by the database's clock, seconds since 1970: it names the delivery.
+    pub due_at: f64,
+    /// How long ago that was, in seconds.
+    pub due_for: f64,
+}
+
+impl Health {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a task's work to its end, marking it as alive meanwhile. A task that panics is missed from then on.
+    pub async fn beating<F: Future>(&self, task: &'static str, work: F) -> F::Output {
+        let mut work = pin!(work);
+        loop {
+            self.facts().beats.insert(task, Instant::now());
+            if let Ok(output) = timeout(BEAT, &mut work).await {
+                self.retire(task);
+                return output;
+            }
+        }
+    }
+
+    /// A task has ended, or is being ended: it is not missed.
+    pub fn retire(&self, task: &'static str) {
+        self.facts().beats.remove(task);
+    }
+
+    /// A claim is about to be made.
+    pub fn claiming(&self) {
+        self.facts().claiming_since = Some(Instant::now());
+    }
+
+    /// A claim succeeded; `unfilled` when it could have taken more than there was.
+    pub fn claimed(&self, unfilled: bool) {
+        let mut facts = self.facts();
+        facts.claimed_once = true;
+        facts.claiming_since = None;
+        if unfilled {
+            facts.unfilled_at = Some(Instant::now());
+        }
+    }
+
+    /// A job's session or statement failed; `refused` when rights or schema do not fit.
+    pub fn failed(&self, job: &'static str, why: &str, refused: bool) {
+        let mut facts = self.facts();
+        if job == "claim" {
+            facts.claiming_since = None;
+        }
+        let since = facts.failing.get(job).map_or_else(Instant::now, |failing| failing.since);
+        facts.failing.insert(job, Failing { since, why: one_line(why), refused });
+    }
+
+    /// A job did what it is for.
+    pub fn worked(&self, job: &'static str) {
+        self.facts().failing.remove(job);
+    }
+
+    /// Whether recording outcomes fails or takes too long at the moment.
+    pub fn recording_is_stuck(&self, stuck: bool) {
+        let mut facts = self.facts();
+        facts.stuck_since = stuck.then(|| facts.stuck_since.unwrap_or_else(Instant::now));
+    }
+
+    /// Whether the database refuses what deliveries need: then the schema is worth a look.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let facts = self.facts();
+        ["claim", "settle"].iter().any(|job| facts.failing.get(job).is_some_and(|failing| failing.refused))
+    }
+
+    /// What does not fit about the schema, if anything.
+    pub fn schema(&self, problem: Option<&str>) {
+        self.facts().schema = problem.map(one_line);
+    }
+
+    /// A stop was asked for.
+    pub fn stopping(&self) {
+        self.facts().stopping = true;
+    }
+
+    /// What was found due and unclaimed, in place of what was found before; nothing when it could not be looked at.
+    pub fn measured(&self, found: Vec<Waiting>) {
+        let now = Instant::now();
+        let mut facts = self.facts();
+        let mut before = std::mem::take(&mut facts.heads);
+        facts.heads = found
+            .into_iter()
+            .map(|waiting| {
+                let same = before.remove(&waiting.subscription);
+                #[allow(clippy::float_cmp, reason = "the same instant of the database's clock, unchanged")]
+                let same = same.filter(|head| head.waiting.due_at == waiting.due_at);
+                let since = same.as_ref().map_or(now, |head| head.since);
+                (waiting.subscription, Head { waiting, since, confirmed: same.map(|_| now) })
+            })
+            .collect();
+    }
+
+    /// Why the process should be restarted; empty when it lives.
+    #[must_use]
+    pub fn lifeless(&self) -> Vec<String> {
+        self.facts().lifeless(Instant::now())
+    }
+
+    /// Why it does not do its work; empty when it does.
+    #[must_use]
+    pub fn unready(&self) -> Vec<String> {
+        self.facts().unready(Instant::now())
+    }
+
+    /// Whether it has begun to work, or waits for its database: what a service manager calls started.
+    #[must_use]
+    pub fn has_started(&self) -> bool {
+        let facts = self.facts();
+        facts.claimed_once || !facts.failing.is_empty()
+    }
+}
+
+impl Facts {
+    fn lifeless(&self, now: Instant) -> Vec<String> {
+        let silent = self.beats.iter().map(|(task, last)| (task, now.saturating_duration_since(*last)));
+        silent
+            .filter(|(_, silence)| *silence > LIFELESS)
+            .map(|(task, silence)| format!("task {task} has not turned for {} s", silence.as_secs()))
+            .collect()
+    }
+
+    fn unready(&self, now: Instant) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.stopping {
+            reasons.push("stopping".to_owned());
+        }
+        reasons.extend(self.schema.clone());
+        for (job, what) in [("start", "the database cannot be used"), ("claim", "claims have failed")] {
+            if let Some(failing) = self.failing.get(job) {
+                let for_long = now.saturating_duration_since(failing.since);
+                if for_long >= TOLERATED || !self.claimed_once {
+                    reasons.push(format!("{what} for {} s: {}", for_long.as_secs(), failing.why));
+                }
+            }
+        }
+        let waits = self.claiming_since.map(|since| now.saturating_duration_since(since));
+        if let Some(waits) = waits.filter(|waits| *waits >= UNANSWERED) {
+            reasons.push(format!("the database has not answered a claim for {} s", waits.as_secs()));
+        }
+        let stuck = self.stuck_since.map(|since| now.saturating_duration_since(since));
+        if let Some(stuck) = stuck.filter(|stuck| *stuck >= TOLERATED) {
+            let why =
+                self.failing.get("settle").map_or("the database takes its time", |failing| &failing.why);
+            let stuck = stuck.as_secs();
+            reasons.push(format!("outcomes cannot be recorded for {stuck} s, and nothing is claimed: {why}"));
+        }
+        reasons.extend(self.stalled());
+        if reasons.is_empty() && !self.claimed_once {
+            reasons.push("starting: nothing has been claimed yet".to_owned());
+        }
+        reasons
+    }
+
+    /// What two measurements in a row found due for long and unclaimed, although this relay looked for work in between,
+    /// and could have taken more than it found. With a claim that works, only a row that somebody has locked is like this.
+    fn stalled(&self) -> Option<String> {
+        let looked_at = self.unfilled_at?;
+        let stalled: Vec<&Waiting> = self
+            .heads
+            .values()
+            .filter(|head| head.since < looked_at && head.confirmed.is_some_and(|again| looked_at < again))
+            .map(|head| &head.waiting)
+            .filter(|waiting| waiting.due_for >= STALLED)
+            .collect();
+        let first = stalled.iter().max_by(|a, b| a.due_for.total_cmp(&b.due_for))?;
+        let others = match stalled.len() - 1 {
+            0 => String::new(),
+            others => format!(" and of {others} other subscriptions"),
+        };
+        Some(format!(
+            "delivery is stalled: a delivery of subscription {} ({}){others} has been due for {:.0} s and no claim gets \
+             it; its row may be locked, see pg_locks",
+            first.subscription,
+            one_line(&first.subscriber),
+            first.due_for
+        ))
+    }
+}
+
+/// Text from elsewhere as part of a line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn later(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    fn head(due_at: f64, due_for: f64) -> Vec<Waiting> {
+        vec![Waiting { subscription: 5, subscriber: "a\nb".to_owned(), due_at, due_for }]
+    }
+
+    #[tokio::test]
+    async fn a_task_is_missed_while_it_should_turn_and_not_once_it_is_done() {
+        let health = Health::default();
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let mut task = pin!(health.beating("claim", wait));
+        assert!(timeout(Duration::from_millis(1), &mut task).await.is_err(), "it waits");
+        assert_eq!(health.facts().lifeless(later(9)), Vec::<String>::new());
+        assert_eq!(health.facts().lifeless(later(12)), ["task claim has not turned for 12 s"]);
+        go.send(()).expect("somebody waits");
+        task.await.expect("sent");
+        assert!(health.facts().lifeless(later(100)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_dies_is_missed() {
+        let health = Health::default();
+        let dying = health.clone();
+        let task = tokio::spawn(async move {
+            dying.beating("settle", async { panic!("as a bug would") }).await;
+        });
+        assert!(task.await.is_err());
+        // Writing the panic down may have taken a second or two.
+        let reasons = health.facts().lifeless(later(11));
+        assert!(
+            reasons.len() == 1 && reasons[0].starts_with("task settle has not turned for 1"),
+            "{reasons:?}"
+        );
+        health.retire("settle");
+        assert!(health.facts().lifeless(later(11)).is_empty());
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_a_reason_after_a_while_and_no_death() {
+        let health = Health::default();
+        assert_eq!(health.unready(), ["starting: nothing has been claimed yet"]);
+        health.failed("claim", "no\nroute", false);
+        assert_eq!(health.unready(), ["claims have failed for 0 s: no route"], "nothing worked before");
+        health.worked("claim");
+        health.claimed(true);
+        assert!(health.unready().is_empty());
+        health.failed("claim", "gone", false);
+        assert!(health.unready().is_empty(), "a hiccup");
+        assert_eq!(health.facts().unready(later(4)), ["claims have failed for 4 s: gone"]);
+        health.failed("claim", "still gone", false);
+        assert_eq!(health.facts().unready(later(4)), ["claims have failed for 4 s: still gone"]);
+        assert!(health.lifeless().is_empty());
+        health.worked("claim");
+        assert!(health.facts().unready(later(100)).is_empty());
+        health.failed("housekeeping", "refused", true);
+        assert!(health.facts().unready(later(100)).is_empty(), "deliveries go on without it");
+        assert!(!health.is_refused());
+        health.failed("settle", "refused", true);
+        assert!(health.is_refused());
+    }
+
+    #[test]
+    fn a_claim_without_an_answer_is_a_reason() {
+        let health = Health::default();
+        health.claimed(true);
+        health.claiming();
+        assert!(health.facts().unready(later(4)).is_empty());
+        assert_eq!(health.facts().unready(later(7)), ["the database has not answered a claim for 7 s"]);
+        health.claimed(false);
+        assert!(health.facts().unready(later(7)).is_empty());
+    }
+
+    #[test]
+    fn outcomes_that_find_no_way_are_a_reason_with_the_cause() {
+        let health = Health::default();
+        health.claimed(true);
+        health.recording_is_stuck(true);
+        health.failed("settle", "lock timeout", false);
+        health.recording_is_stuck(true);
+        let reason = "outcomes cannot be recorded for 5 s, and nothing is claimed: lock timeout";
+        assert_eq!(health.facts().unready(later(5)), [reason]);
+        health.worked("settle");
+        health.recording_is_stuck(false);
+        assert!(health.facts().unready(later(5)).is_empty());
+    }
+
+    #[test]
+    fn a_due_delivery_counts_as_stalled_once_it_was_passed_over() {
+        let health = Health::default();
+        health.claimed(true);
+        health.measured(head(1000.0, 70.0));
+        health.measured(head(1000.0, 80.0));
+        assert!(health.unready().is_empty(), "no claim in between: it may have been too busy");
+        health.claimed(false);
+        health.measured(head(1000.0, 90.0));
+        assert!(health.unready().is_empty(), "that claim was full");
+        health.claimed(true);
+        assert!(health.unready().is_empty(), "it may have been claimed just now");
+        health.measured(head(1000.0, 100.0));
+        let reasons = health.unready();
+        assert!(
+            reasons.len() == 1 && reasons[0].contains("subscription 5 (a b) has been due for 100 s"),
+            "{reasons:?}"
+        );
+        health.measured(head(1001.0, 99.0));
+        assert!(health.unready().is_empty(), "another one is first: the queue moves");
+        health.claimed(true);
+        health.measured(head(1001.0, 59.0));
+        assert!(health.unready().is_empty(), "not for long");
+        health.measured(Vec::new());
+        assert!(health.unready().is_empty());
+    }
+
+    #[test]
+    fn schema_and_stop_are_reasons_at_once() {
+        let health = Health::default();
+        health.claimed(true);
+        health.schema(Some("run `outboxd migrate`"));
+        health.stopping();
+        assert_eq!(health.unready(), ["stopping", "run `outboxd migrate`"]);
+        health.schema(None);
+        assert_eq!(health.unready(), ["stopping"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! What signals mean: the first to stop stops properly, the second at once; SIGHUP reads the certificates again.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use outboxd::cli::Run;
+use outboxd::config;
+use outboxd::health::Health;
+use outboxd::identity::Identities;
+use outboxd::metrics::Metrics;
+use outboxd::shutdown::Stopper;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use tokio::sync::Notify;
+use tracing::{error, info};
+
+use crate::systemd::Systemd;
+
+/// Stopped at once by a second signal.
+const STOPPED: i32 = 130;
+
+/// Listens for signals from now on. Any number of SIGHUPs that come while certificates are being read are one more.
+pub(crate) fn heed(stopper: Stopper, health: Health, systemd: Systemd, reload: Arc<Notify>) -> Result<()> {
+    let mut signals =
+        signal_hook_tokio::Signals::new([SIGTERM, SIGINT, SIGHUP]).context("signals cannot be caught")?;
+    tokio::spawn(async move {
+        let mut stopping = false;
+        while let Some(signal) = signals.next().await {
+            if signal == SIGHUP {
+                reload.notify_one();
+            } else if stopping {
+                std::process::exit(STOPPED);
+            } else {
+                info!("stopping; once more stops at once");
+                stopping = true;
+                health.stopping();
+                systemd.stopping();
+                stopper.stop();
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Reads the certificates again whenever asked. New connections use the new ones; what is under way goes on; if anything
+/// is wrong with any of them, the old ones stay, all of them.
+pub(crate) async fn reload(
+    asked: Arc<Notify>,
+    options: Run,
+    identities: Identities,
+    metrics: Metrics,
+    systemd: Systemd,
+) {
+    loop {
+        asked.notified().await;
+        systemd.reloading();
+        let options = options.clone();
+        // Reading a bundle of CAs takes tens of milliseconds per identity.
+        let read = tokio::task::spawn_blocking(move || config::identities(&options)).await;
+        let problems = match read {
+            Ok(Ok(later)) => {
+                identities.replace(&later);
+                info!("certificates were read again; new connections use them{}", later.names());
+                Vec::new()
+            }
+            Ok(Err(found)) => found.0,
+            Err(problem) => vec![problem.to_string()],
+        };
+        for problem in &problems {
+            error!("certificates stay as they were, nothing was reloaded: {problem}");
+        }
+        metrics.reloaded(problems.is_empty());
+        systemd.reloaded();
+    }
+}

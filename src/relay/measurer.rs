@@ -1,0 +1,84 @@
+//! Measures the backlog for those who watch it. Counting costs as much as there is open, so its rhythm depends on that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::Settings;
+use super::link::Link;
+use crate::health::Waiting;
+use crate::metrics::Backlog;
+use crate::model::Measured;
+use crate::store::Trouble;
+
+/// Subscriptions that are told one by one; the others are one sum.
+const SUBSCRIPTIONS_MAX: i32 = 200;
+/// Between two measurements, when they are quick.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Measuring takes at most one hundredth of the time.
+const PAUSE_FACTOR: u32 = 100;
+/// After the database refused: only a person can mend that.
+const REFUSED_PAUSE: Duration = Duration::from_mins(5);
+
+pub(super) struct Measurer {
+    settings: Arc<Settings>,
+    next: Instant,
+}
+
+impl Measurer {
+    pub(super) fn new(settings: Arc<Settings>) -> Self {
+        Self { settings, next: Instant::now() }
+    }
+
+    /// Measures if it is time to, and anybody can see it.
+    pub(super) async fn measure(&mut self, link: &mut Link) {
+        // Rounds come at their own rhythm: a little early is better than a round late.
+        if !self.settings.measure || Instant::now() + PAUSE / 10 < self.next {
+            return;
+        }
+        let Settings { metrics, health, .. } = &*self.settings;
+        let store = link.wait().await;
+        let begun = Instant::now();
+        let result = store.measure(SUBSCRIPTIONS_MAX).await;
+        let took = begun.elapsed();
+        self.next = Instant::now() + PAUSE.max(took * PAUSE_FACTOR);
+        match result {
+            Ok(rows) => {
+                link.worked();
+                health.measured(rows.iter().filter_map(waiting).collect());
+                metrics.backlog(rows.into_iter().map(backlog).collect(), took);
+            }
+            Err(problem) => {
+                // Old numbers would be taken for what is so now.
+                metrics.forget_backlog();
+                health.measured(Vec::new());
+                if link.failed(&problem) == Trouble::Refused {
+                    self.next = Instant::now() + REFUSED_PAUSE;
+                }
+                let pause = self.next.saturating_duration_since(Instant::now()).as_secs();
+                warn!("the backlog is not measured for the next {pause} s: {problem}");
+            }
+        }
+    }
+}
+
+fn waiting(row: &Measured) -> Option<Waiting> {
+    Some(Waiting {
+        subscription: row.subscription?,
+        subscriber: row.subscriber.clone().unwrap_or_default(),
+        due_at: row.due_at?,
+        due_for: row.due_for?,
+    })
+}
+
+fn backlog(row: Measured) -> Backlog {
+    Backlog {
+        subscription: row.subscription,
+        subscriber: row.subscriber.unwrap_or_else(|| "other".to_owned()),
+        open: row.open,
+        dead: row.dead,
+        oldest_age: row.oldest_age,
+    }
+}
