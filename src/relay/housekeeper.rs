@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(10);
 /// A round may hang for as long as a statement may take, 30 s, and the duty is still ours.
 const LEASE: Duration = Duration::from_secs(40);
 /// Between two looks for leaves that are due. A leaf has a day to be emptied.
-const TURN: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_mins(1);
 /// Between two looks at what is kept: they read all of it, and nothing is in a hurry there.
 const PURGE: Duration = Duration::from_hours(1);
 /// How long giving back the duty may hold up a stop.
@@ -130,7 +130,7 @@ async fn empty_leaves(store: &Store, end: Instant) -> Result<bool, StoreError> {
             Turn::Nothing | Turn::Later(None, _) => return Ok(true),
             Turn::Moving(rows) => moved += rows,
             Turn::Emptied(leaf) => {
-                info!(leaf, moved = std::mem::take(&mut moved), "emptied a leaf of the ring")
+                info!(leaf, moved = std::mem::take(&mut moved), "emptied a leaf of the ring");
             }
             Turn::Later(Some(leaf), why) => {
                 debug!(leaf, why, "a leaf of the ring is emptied later; outbox.turn says what is in its way");
