@@ -1,7 +1,7 @@
 //! The ring turns: what has had its time goes, what is needed stays and is found, and nobody has to wait for it.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::ring::{SOON, emit, ring};
 use crate::support::{Database, shared};
@@ -50,7 +50,10 @@ fn what_is_needed_is_kept_and_found_and_the_rest_goes() {
     // A dead one is retried after the turn: the same id, the whole body.
     let id = db.psql("select webhook_id from outbox.delivery_history where event_id = 11");
     assert_eq!(db.psql("select outbox.retry(11)"), id);
-    let claimed = db.psql("select delivery, attempt, webhook_id, body::jsonb ->> 'data' from outbox.claim('r', 99, '{}', '{}', 0) where delivery = 11");
+    let claimed = db.psql(
+        "select delivery, attempt, webhook_id, body::jsonb ->> 'data' from outbox.claim('r', 99, \
+        '{}', '{}', 0) where delivery = 11",
+    );
     assert_eq!(claimed, format!("11|2|{id}|11"));
     assert_eq!(db.psql("call turn()"), "", "nothing is left to do");
 }
@@ -81,7 +84,8 @@ fn a_leaf_is_due_when_the_last_day_it_was_written_on_is_long_enough_ago() {
     for (retention, hours, due) in cases {
         db.psql(&format!("update outbox.setting set retention = '{retention}'"));
         let found = db.psql(&format!(
-            "set timezone = 'America/New_York'; select count(*) from outbox.due_leaves(date_trunc('day', now() at time zone 'UTC') \
+            "set timezone = 'America/New_York'; select count(*) from outbox.due_leaves(date_trunc('day', now() at \
+                time zone 'UTC') \
              at time zone 'UTC' + make_interval(hours => 0, secs => {hours} * 3600))"
         ));
         assert_eq!(found, if *due { "1" } else { "0" }, "{retention}, {hours} h, slot {slot}");
@@ -109,10 +113,22 @@ fn an_attempt_recorded_after_midnight_stays_for_its_leafs_time() {
     db.psql("select settle_all('delivered')");
     // It began on the day before the one whose leaf it is in.
     db.psql("update outbox.attempt set started_at = date_trunc('day', started_at) - interval '1 s'");
-    assert_eq!(db.psql("select written_on - current_date from outbox.due_leaves(noon() + interval '7 days') where leaf ~ 'att'"), "0");
+    assert_eq!(
+        db.psql(
+            "select written_on - current_date from outbox.due_leaves(noon() + interval '7 days') where \
+        leaf ~ 'att'"
+        ),
+        "0"
+    );
     // As one whose outcome could not be recorded for five days; the leaf is not a day older for it.
     db.psql("update outbox.attempt set started_at = started_at - interval '5 days'");
-    assert_eq!(db.psql("select written_on - current_date from outbox.due_leaves(noon() + interval '7 days') where leaf ~ 'att'"), "0");
+    assert_eq!(
+        db.psql(
+            "select written_on - current_date from outbox.due_leaves(noon() + interval '7 days') where \
+        leaf ~ 'att'"
+        ),
+        "0"
+    );
 }
 
 #[test]
@@ -145,7 +161,7 @@ async fn an_idle_writer_holds_up_its_own_leaf_only_and_loses_nothing() {
     today.execute("begin; select outbox.emit('A')").await;
     let begun = Instant::now();
     let said = db.psql("update outbox.setting set retention = '5 days'; call turn()");
-    assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "it took {:?}", begun.elapsed());
     assert_eq!(said.matches("emptied").count(), 3, "{said}");
     assert_eq!(said.matches("locked").count(), 1, "{said}");
     assert_eq!(left(&db, 7), "3|0");
@@ -213,7 +229,7 @@ fn a_running_dump_is_not_disturbed_and_disturbs_nobody() {
     let begun = Instant::now();
     let said = db.psql("call turn()");
     assert_eq!(said.matches("locked").count(), 2, "{said}");
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     db.psql("set lock_timeout = '1ms'; select outbox.emit('A'); select settle_all('delivered')");
     let output = dump.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -282,7 +298,7 @@ fn it_works_under_a_publication_of_all_tables_and_for_the_relays_role_alone() {
         "select settle_all('dead'); select days_pass(3); grant execute on function noon() to outbox_relay",
     );
     let say = |sql: &str| db.psql(&format!("set role outbox_relay; {sql}"));
-    while say("select step from outbox.turn_ring('{}', noon())") != "" {}
+    while !say("select step from outbox.turn_ring('{}', noon())").is_empty() {}
     assert_eq!(db.psql(PLACES), "outbox.attempt_kept|10\noutbox.event_kept|10");
     assert_eq!(
         say("select letters, events, attempts from outbox.purge_old(noon() + interval '91 days')"),
@@ -300,11 +316,17 @@ fn it_works_under_a_publication_of_all_tables_and_for_the_relays_role_alone() {
 fn what_was_kept_goes_when_its_time_is_over_and_nobody_needs_it() {
     let db = ring("ring_purge");
     emit(&db, 3);
-    db.psql("select settle_all(null); select settle_all('dead') from outbox.delivery where id = 0; select days_pass(7); call turn()");
+    db.psql(
+        "select settle_all(null); select settle_all('dead') from outbox.delivery where id = 0; select \
+        days_pass(7); call turn()",
+    );
     let purge = "select letters, events, attempts from outbox.purge_old(noon())";
     assert_eq!(db.psql(purge), "0|0|0", "open deliveries need them");
     // One is delivered: its last attempt is in the ring, and for as long as it is there its event can be read.
-    db.psql("update outbox.delivery set due_at = clock_timestamp() + interval '1 day' where id <> 1; select settle_all('delivered')");
+    db.psql(
+        "update outbox.delivery set due_at = clock_timestamp() + interval '1 day' where id <> 1; select \
+        settle_all('delivered')",
+    );
     db.psql(
         "update outbox.delivery set due_at = clock_timestamp() + interval '1 day' where id <> 2; \
              update outbox.delivery set due_at = clock_timestamp() where id = 2; select settle_all('dead')",

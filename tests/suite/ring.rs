@@ -8,9 +8,9 @@ use crate::support::Database;
 /// Longer than anything here takes on a laden machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// `days_pass(n)` makes everything n days older and puts it where it would be then. `noon()` is today's, so that no test depends
-/// on the time of day. `turn()` turns the ring until nothing moves, and says what it did. `settle_all(outcome)` claims and
-/// settles what is due. `place(event)` says where an event is.
+/// `days_pass(n)` makes everything n days older and puts it where it would be then. `noon()` is today's, so that no
+/// test depends on the time of day. `turn()` turns the ring until nothing moves, and says what it did.
+/// `settle_all(outcome)` claims and settles what is due. `place(event)` says where an event is.
 const HELPERS: &str = "
     create function noon() returns timestamptz language sql as $$
         select (date_trunc('day', clock_timestamp() at time zone 'UTC') + interval '12 h') at time zone 'UTC' $$;
@@ -42,7 +42,8 @@ const HELPERS: &str = "
             array[case outcome when 'delivered' then 'delivered' else 'rejected' end], array[500], array[null::text],
             array['no'], array[null::text], array[outcome], array[0::float8])), 0) from c $$;
     create function place(id bigint) returns text language sql as $$
-        select coalesce(string_agg(e.tableoid::regclass::text, ' ' order by 1), 'nowhere') from outbox.event e where e.id = $1 $$;
+        select coalesce(string_agg(e.tableoid::regclass::text, ' ' order by 1), 'nowhere') from outbox.event e where
+            e.id = $1 $$;
     select outbox.define_event_type('A');
     select outbox.subscribe('a', 'A', 'https://e.com/', concurrency => 1000)";
 

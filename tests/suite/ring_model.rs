@@ -1,5 +1,5 @@
-//! Any history of writing, delivering, failing, days that pass and a ring that is turned, in part or whole, against a model that
-//! forgets nothing.
+//! Any history of writing, delivering, failing, days that pass and a ring that is turned, in part or whole, against
+//! a model that forgets nothing.
 
 use crate::ring::{emit, ring};
 use crate::support::Database;
@@ -11,7 +11,8 @@ const MODEL: &str = "
     create table seen_attempt (id bigint primary key, day int, delivery bigint, outcome text);
     create function remember() returns void language sql as $$
         insert into seen_event select e.id, c.today, e.data from outbox.event e, calendar c on conflict do nothing;
-        insert into seen_attempt select a.id, c.today, a.delivery, a.outcome from outbox.attempt a, calendar c on conflict do nothing $$;
+        insert into seen_attempt select a.id, c.today, a.delivery, a.outcome from outbox.attempt a, calendar c on
+            conflict do nothing $$;
     -- What must be there and is not, or is there twice, or differs; nothing when all is well.
     create function wrong() returns table (problem text, id bigint) language sql as $$
         with needed as (select event_id, id as delivery, event_slot from outbox.delivery
@@ -27,7 +28,8 @@ const MODEL: &str = "
         where (c.today - s.day - 1) * 24 + 12 < c.retention_h and not exists (select from outbox.event e where e.id = s.id)
         union all
         select 'young attempt lost', s.id from seen_attempt s, calendar c
-        where (c.today - s.day - 1) * 24 + 12 < c.retention_h and not exists (select from outbox.attempt a where a.id = s.id)
+        where (c.today - s.day - 1) * 24 + 12 < c.retention_h and not exists (select from outbox.attempt a where a.id
+            = s.id)
         union all select 'event twice', e.id from outbox.event e group by e.id having count(*) > 1
         union all select 'attempt twice', a.id from outbox.attempt a group by a.id having count(*) > 1 $$;
     -- What should be gone after a whole turn and a purge: neither young, nor needed, nor in a leaf with younger rows.
@@ -57,7 +59,8 @@ fn happen(db: &Database, random: &mut fastrand::Rng) -> String {
             format!("update outbox.delivery set {some}; select settle_all({outcome}); \
                      update outbox.delivery set due_at = clock_timestamp()")
         }
-        6 => "select count(outbox.retry(delivery)) from (select delivery from outbox.dead_letter order by random() limit 3) l".into(),
+        6 => "select count(outbox.retry(delivery)) from (select delivery from outbox.dead_letter order by random() \
+            limit 3) l".into(),
         7..9 => {
             let days = random.u32(1..4);
             format!("select days_pass({days}); update calendar set today = today + {days}")
@@ -78,7 +81,8 @@ fn nothing_needed_or_young_is_ever_lost_and_leaves_get_empty() {
         db.psql(MODEL);
         let hours = [1, 24, 60, 144][random.usize(0..4)];
         db.psql(&format!(
-            "update outbox.setting set retention = '{hours} hours', dead_letter_retention = '20 days'; insert into calendar values (0, {hours})"
+            "update outbox.setting set retention = '{hours} hours', dead_letter_retention = '20 days'; insert into \
+                calendar values (0, {hours})"
         ));
         let mut history = Vec::new();
         for step in 0..60 {
