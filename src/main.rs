@@ -94,10 +94,11 @@ async fn migrate(at: &Database, options: &Migrate) -> Result<ExitCode> {
 
 /// Where no second connection is to be had, the first is taken for direct.
 async fn require_direct(info: &Conninfo, connection: &database::Connection) -> Result<()> {
-    match database::connect(info, "probe").await {
-        Ok(other) => Ok(schema::require_direct(&connection.client, &other.client).await?),
-        Err(_) => Ok(()),
+    let Ok(other) = database::connect(info, "probe").await else { return Ok(()) };
+    if !database::is_direct(&connection.client, &other.client).await.context("looking for a pooler")? {
+        return Err(schema::SchemaError::Pooled.into());
     }
+    Ok(())
 }
 
 async fn uninstall(at: &Database, force: bool) -> Result<ExitCode> {

@@ -1,6 +1,7 @@
 //! The life of the listening session: opened, tried out, looked after, opened again. What is done with the doorbell is
 //! the claimer's business.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ const HEARTBEAT_MAX: Duration = Duration::from_secs(10);
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 /// Between tries to get the session back.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// After the test found that nothing is heard: a pooler does not change its mind soon.
-const UNHEARD_PAUSE: Duration = Duration::from_mins(1);
+/// Between tries when nothing is heard: a pooler does not change its mind soon.
+const UNHEARD_PAUSES: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(5));
 
 /// What the claimer knows of the bell.
 #[derive(Clone, Default)]
@@ -77,15 +78,9 @@ impl Listener {
     /// For ever; it ends by being dropped, and the session with it.
     pub(super) async fn run(mut self) {
         loop {
-            let Err(problem) = self.listen().await else {
-                self.tell(Hearing::without("notifications do not arrive".to_owned()));
-                warn!(
-                    "a notification sent from --database-url did not arrive at the listening session within 2 s: is there a \
-                     transaction pooler in between? Looking for work at short pauses instead; give a direct connection as \
-                     --listen-url, or --no-listen"
-                );
-                tokio::time::sleep(UNHEARD_PAUSE).await;
-                continue;
+            let problem = match self.listen().await {
+                Ok(never) => match never {},
+                Err(problem) => problem,
             };
             self.tell(Hearing::without(problem.to_string()));
             // Once at first, then once a minute or so.
@@ -93,14 +88,14 @@ impl Listener {
                 warn!(tries = self.failures + 1, "no doorbell, looking for work at short pauses: {problem}");
             }
             self.failures += 1;
-            let (base, cap) = PAUSES;
+            let (base, cap) = if matches!(problem, BellError::Unheard) { UNHEARD_PAUSES } else { PAUSES };
             let ceiling = Backoff::new(base, cap).unwrap_or(Backoff::DEFAULT).ceiling(self.failures);
             tokio::time::sleep(ceiling.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         }
     }
 
-    /// One session, from its opening to its end. `Ok` when it was found not to hear anything.
-    async fn listen(&mut self) -> Result<(), BellError> {
+    /// One session, from its opening to its end.
+    async fn listen(&mut self) -> Result<Infallible, BellError> {
         let Settings { database, listen, .. } = &*self.settings;
         let Some(listen) = listen else { return std::future::pending().await };
         let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
@@ -113,10 +108,7 @@ impl Listener {
                 }
             }
         };
-        let bell = Arc::new(Bell::open(listen, nonce, rung).await?);
-        if !bell.is_heard(database).await? {
-            return Ok(());
-        }
+        let bell = Arc::new(Bell::open(listen, database, &nonce, rung).await?);
         let pause = self.settings.poll.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
         let mut keeper = false;
         loop {

@@ -13,7 +13,6 @@
 //! | `check` | is this database fit for this binary? (reads only) |
 //! | `uninstall` | take everything away again |
 //! | `home` | is this the database that delivers, or a copy? |
-//! | `direct` | is there a pooler in between? |
 //! | `roles` | the three group roles |
 //! | `ledger` | what a database says was applied to it |
 //! | `session` | the installation lock, the settings DDL runs under, and who may install |
@@ -23,7 +22,6 @@
 //! All of it needs a direct connection. Behind a transaction pooler a session lock protects nothing.
 
 mod check;
-mod direct;
 mod error;
 mod home;
 mod ledger;
@@ -35,7 +33,6 @@ mod session;
 mod uninstall;
 
 pub use check::{SchemaState, check, check_against};
-pub use direct::require_direct;
 pub use error::{ForeignTable, SchemaError};
 pub use home::require_home;
 pub use manifest::Manifest;

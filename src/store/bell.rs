@@ -24,8 +24,6 @@ const HEARD_WITHIN: Duration = Duration::from_secs(2);
 /// A session that listens. It runs outside transactions, so that it never holds up the queue of notifications.
 pub struct Bell {
     connection: Connection,
-    nonce: String,
-    tested: Arc<Notify>,
     /// Closed when the session's task, which has the other end, is gone.
     open: watch::Receiver<()>,
     given_up: Notify,
@@ -52,6 +50,15 @@ pub enum BellError {
     /// The session does not answer.
     #[error("the listening session has not answered for {ANSWER_WITHIN:?}")]
     Mute,
+    /// What is sent does not arrive.
+    #[error(
+        "a notification sent from --database-url does not arrive at the listening session: is there a transaction pooler in \
+         between? give a direct connection as --listen-url, or --no-listen"
+    )]
+    Unheard,
+    /// A writer is just looking whether anybody listens.
+    #[error("the lock that listening relays share is taken")]
+    Busy,
     /// The session has ended.
     #[error("the listening session was lost")]
     Lost,
@@ -61,12 +68,16 @@ pub enum BellError {
 }
 
 impl Bell {
-    /// Opens a session and listens. Every ring from another session calls `rung`, which must neither block nor wait;
-    /// what a notification carries is not looked at, save for `nonce`, which only [`Self::is_heard`] sends.
+    /// Opens a session that listens. Every ring from another session calls `rung`, which must neither block nor wait; what
+    /// a notification carries is not looked at, save for `nonce`, with which the bell is tried out.
+    ///
+    /// Behind a pooler that hands the session on after each transaction LISTEN succeeds, and nothing ever comes: so it is
+    /// tried with a notification from a session opened by `worker`. What is set in such a session stays there for others:
+    /// so nothing is, and nothing is done in it before it is known to be ours.
     ///
     /// # Errors
-    /// When the session cannot be had.
-    pub async fn open<F>(info: &Conninfo, nonce: String, rung: F) -> Result<Self, BellError>
+    /// When one of the sessions cannot be had, or nothing is heard ([`BellError::Unheard`]).
+    pub async fn open<F>(info: &Conninfo, worker: &Conninfo, nonce: &str, rung: F) -> Result<Self, BellError>
     where
         F: Fn() + Clone + Send + 'static,
     {
@@ -75,7 +86,7 @@ impl Bell {
         let (alive, open) = watch::channel(());
         let alive = Arc::new(alive);
         let notified = {
-            let (own_pid, tested, nonce) = (Arc::clone(&own_pid), Arc::clone(&tested), nonce.clone());
+            let (own_pid, tested, nonce) = (Arc::clone(&own_pid), Arc::clone(&tested), nonce.to_owned());
             move |notification: tokio_postgres::Notification| {
                 let _: &watch::Sender<()> = &alive;
                 if notification.payload() == nonce {
@@ -87,33 +98,34 @@ impl Bell {
         };
         let connection =
             database::connect_listening(info, "listen", notified).await.map_err(OpenError::from)?;
-        let bell = Self { connection, nonce, tested, open, given_up: Notify::new() };
-        // What is lost of the flag in a crash is lost together with every session that relied on it.
-        let set = "set synchronous_commit = off; set statement_timeout = '4s'; set lock_timeout = '2s'; \
-                   set idle_in_transaction_session_timeout = '5s'; set default_transaction_read_only = off; \
-                   set default_transaction_isolation = 'read committed'";
-        bell.run(set, "setting up the listening session").await?;
-        let text = bell.run("listen outbox; select pg_catalog.pg_backend_pid()", "listening").await?;
+        let bell = Self { connection, open, given_up: Notify::new() };
+        own_pid.store(bell.try_out(worker, nonce, &tested).await?, Ordering::Relaxed);
         // Not before it listens: from now on writers ring if they are told to.
-        let lock = format!("select pg_catalog.pg_advisory_lock_shared({LISTENERS_LOCK})");
-        bell.run(&lock, "telling writers that a relay listens").await?;
-        own_pid.store(text.and_then(|pid| pid.parse().ok()).unwrap_or(0), Ordering::Relaxed);
-        Ok(bell)
+        let lock = format!("select pg_catalog.pg_try_advisory_lock_shared({LISTENERS_LOCK})");
+        match bell.run(&lock, "telling writers that a relay listens").await?.as_deref() {
+            Some("t") => Ok(bell),
+            // A writer holds it for as long as it takes to find that nobody has it.
+            _ => Err(BellError::Busy),
+        }
     }
 
-    /// Whether a notification from a session opened with `info` is heard. It is not when a pooler is in between that hands
-    /// the session on after each transaction: LISTEN succeeds there, and nothing ever comes.
-    ///
-    /// # Errors
-    /// When that other session cannot be had.
-    pub async fn is_heard(&self, info: &Conninfo) -> Result<bool, BellError> {
-        let other = database::connect(info, "bell test").await.map_err(OpenError::from)?;
-        let notify = format!("select pg_catalog.pg_notify('outbox', '{}')", self.nonce);
-        timeout(ANSWER_WITHIN, other.client.simple_query(&notify))
-            .await
-            .map_err(|_| BellError::Mute)?
-            .map_err(|source| StoreError::new("testing the doorbell", source))?;
-        Ok(timeout(HEARD_WITHIN, self.tested.notified()).await.is_ok())
+    /// Listens, when the session is one with the connection; returns its process id.
+    async fn try_out(&self, worker: &Conninfo, nonce: &str, tested: &Notify) -> Result<i32, BellError> {
+        let other = database::connect(worker, "bell test").await.map_err(OpenError::from)?;
+        let failed = |source| BellError::from(StoreError::new("testing the doorbell", source));
+        let direct = database::is_direct(&self.connection.client, &other.client);
+        if !timeout(ANSWER_WITHIN, direct).await.map_err(|_| BellError::Mute)?.map_err(failed)? {
+            return Err(BellError::Unheard);
+        }
+        let pid = self.run("listen outbox; select pg_catalog.pg_backend_pid()", "listening").await?;
+        let notify = format!("select pg_catalog.pg_notify('outbox', '{nonce}')");
+        let sent = timeout(ANSWER_WITHIN, other.client.simple_query(&notify)).await;
+        sent.map_err(|_| BellError::Mute)?.map_err(failed)?;
+        if timeout(HEARD_WITHIN, tested.notified()).await.is_err() {
+            self.run("unlisten outbox", "giving up the doorbell").await?;
+            return Err(BellError::Unheard);
+        }
+        Ok(pid.and_then(|pid| pid.parse().ok()).unwrap_or(0))
     }
 
     /// Completes when the session has ended, or somebody has called [`Self::give_up`].
@@ -164,7 +176,7 @@ impl Bell {
     /// # Errors
     /// When the statement fails.
     pub async fn arm(&self) -> Result<(), BellError> {
-        self.run("select pg_catalog.setval('outbox.doorbell', 1)", "arming the doorbell").await.map(drop)
+        self.set(1, "arming the doorbell").await
     }
 
     /// Clears the flag.
@@ -172,7 +184,7 @@ impl Bell {
     /// # Errors
     /// When the statement fails.
     pub async fn disarm(&self) -> Result<(), BellError> {
-        self.run("select pg_catalog.setval('outbox.doorbell', 0)", "disarming the doorbell").await.map(drop)
+        self.set(0, "disarming the doorbell").await
     }
 
     /// A transaction id that is above all those handed out before. `pg_snapshot_xmax()` would not do: it is the latest id
@@ -204,6 +216,16 @@ impl Bell {
     pub async fn ring(&self) -> Result<(), BellError> {
         let ring = "select pg_catalog.pg_notify('outbox', '') where outbox.doorbell_silence() is null";
         self.run(ring, "ringing").await.map(drop)
+    }
+
+    /// Without waiting for the disk: what is lost of the flag in a crash is lost together with every session that relied
+    /// on it.
+    async fn set(&self, flag: u8, doing: &'static str) -> Result<(), BellError> {
+        let set = format!(
+            "begin read write; set local synchronous_commit = off; \
+             select pg_catalog.setval('outbox.doorbell', {flag}); commit"
+        );
+        self.run(&set, doing).await.map(drop)
     }
 
     /// Runs statements; the first column of the last row.

@@ -1,6 +1,7 @@
 //! The doorbell when something is wrong with it: then a relay looks for work at short pauses, says why, and listens again
 //! as soon as it can. Nothing here waits for `--poll-ms`, which is a minute.
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ fn where_notifications_do_not_arrive_it_says_so_and_looks_by_itself() {
     stage.subscribe("");
     let url = elsewhere.db.url();
     let relay = stage.relay_with(&["--poll-ms", "60000", "--listen-url", &url]);
-    relay.wait_for_line("did not arrive at the listening session within 2 s", SOON);
+    relay.wait_for_line("does not arrive at the listening session", SOON);
     for n in 1..=3 {
         stage.emit(1);
         stage.receiver.wait_for(n, SOON);
@@ -143,7 +144,8 @@ async fn a_queue_that_fills_up_silences_the_bell_before_it_fails_commits() {
     let settable = crate::support::shared().major_version() >= 17;
     let cluster = cluster(if settable { &["max_notify_queue_pages = 64"] } else { &[] });
     if cluster.major_version() < 17 {
-        println!("skipped: Postgres {} has a queue of 8 GB", cluster.major_version());
+        let words = format!("SKIPPED: Postgres {} has a queue of 8 GB\n", cluster.major_version());
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
         return;
     }
     let stage = Stage::on(&cluster, "full_queue");

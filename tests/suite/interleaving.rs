@@ -80,9 +80,7 @@ impl Theatre {
         let (writer, other) = (db.session().await, db.session().await);
         let rings = Arc::new(AtomicUsize::new(0));
         let mut theatre = Self { writer, other, info, bell: None, rings, store, _cluster: cluster };
-        let bell = theatre.listen().await;
-        assert!(bell.is_heard(&theatre.info).await.unwrap(), "a direct connection hears");
-        theatre.bell = Some(bell);
+        theatre.bell = Some(theatre.listen().await);
         theatre
     }
 
@@ -92,7 +90,7 @@ impl Theatre {
         let rung = move || {
             heard.fetch_add(1, Ordering::SeqCst);
         };
-        let bell = Bell::open(&self.info, "nonce".to_owned(), rung).await.unwrap();
+        let bell = Bell::open(&self.info, &self.info, "nonce", rung).await.unwrap();
         // The one before it may not be quite gone.
         while !bell.heartbeat(false).await.unwrap().keeper {}
         Rc::new(bell)
@@ -177,7 +175,7 @@ impl Theatre {
     async fn lost(&self, relay: Relay, writer: &Writer, armed_before: bool) -> Vec<Vec<bool>> {
         let mut lost = Vec::new();
         // Long writers would make thousands of orders; what they add is in the first steps of the relay.
-        let relay_steps = if writer.steps.len() > 3 { 4 } else { RELAY_STEPS };
+        let relay_steps = if writer.steps.len() > 3 { 5 } else { RELAY_STEPS };
         for order in orders(writer.steps.len(), relay_steps) {
             if self.loses(relay, writer, &order, armed_before).await {
                 lost.push(order);

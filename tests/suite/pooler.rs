@@ -25,7 +25,7 @@ fn relay_through(pooler: &Pgbouncer, stage: &Stage, name: &str) -> RelayProcess 
     let url = pooler.database(&stage.db).tcp_url();
     let identities = stage.identities().to_str().unwrap().to_owned();
     let options =
-        ["run", "--database-url", &url, "--identities", &identities, "--poll-ms", "20", "--name", name];
+        ["run", "--database-url", &url, "--identities", &identities, "--no-listen", "--name", name];
     outboxd().spawn(&options, &[])
 }
 
@@ -206,4 +206,22 @@ fn a_relay_waits_for_a_pooler_that_cannot_reach_the_server() {
     stage.emit(5);
     stage.receiver.wait_for(5, SOON + Duration::from_secs(15));
     assert!(relay.is_running());
+}
+
+/// LISTEN succeeds there, and nothing ever comes; and what a session sets, locks or listens to would be the next client's.
+#[test]
+fn a_relay_that_listens_through_a_pooler_says_so_and_leaves_nothing_behind() {
+    let stage = Stage::new("pooled_listen");
+    stage.subscribe("");
+    let pooler = Pgbouncer::start(shared(), 2, "");
+    let url = pooler.database(&stage.db).tcp_url();
+    let relay = stage.relay_with(&["--poll-ms", "60000", "--listen-url", &url]);
+    relay.wait_for_line("does not arrive at the listening session", SOON);
+    stage.emit(3);
+    stage.receiver.wait_for(3, SOON);
+    let shared_db = pooler.database(&stage.db);
+    let left = "select count(*) from pg_listening_channels(); show synchronous_commit; \
+        select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database \
+            where datname = current_database())";
+    assert_eq!(shared_db.psql(left), "0\non\n0");
 }
