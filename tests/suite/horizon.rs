@@ -74,7 +74,8 @@ fn whoever_looks_an_event_up_reads_its_leaf_and_the_kept_one_only() {
     let event = "select event_type from outbox.delivery_history where event_id = 7";
     for query in [event, "select oldest_at from outbox.backlog"] {
         let plan = db.psql(&format!(
-            "set enable_hashjoin = off; set enable_seqscan = off; set enable_material = off; explain (analyze, timing off, costs off) {query}"
+            "set enable_hashjoin = off; set enable_seqscan = off; set enable_material = off; \
+             explain (analyze, timing off, costs off) {query}"
         ));
         let leaf = |line: &&str| line.contains(" on event_") && !line.contains("never executed");
         let read: Vec<_> = plan.lines().filter(leaf).collect();

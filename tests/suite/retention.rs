@@ -178,6 +178,35 @@ async fn an_idle_writer_holds_up_its_own_leaf_only_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_writer_that_ends_while_the_leaf_is_being_emptied_loses_nothing() {
+    let db = ring("ring_late_writer");
+    emit(&db, 3);
+    db.psql(
+        "update outbox.setting set retention = '1 hour'; select settle_all('delivered'); delete from outbox.attempt; \
+         select days_pass(3); alter function outbox.turn_ring set lock_timeout = '20s'; \
+         alter function outbox.empty_leaf set lock_timeout = '20s'; select outbox.turn_ring(moment => noon())",
+    );
+    let writer = db.session().await;
+    writer
+        .execute(
+            "begin; with e as (insert into outbox.event (slot, type, occurred_at, data) \
+                 values (outbox.slot(noon() - interval '3 days'), 'A', noon() - interval '3 days', '1') returning slot, id) \
+             insert into outbox.delivery (subscription, event_slot, event_id) select 1, slot, id from e",
+        )
+        .await;
+    let keeper = db.session().await;
+    let pid = keeper.pid();
+    let turning = tokio::spawn(async move {
+        keeper.query_text("select step from outbox.turn_ring(moment => noon())").await
+    });
+    db.wait_until_locked_out(pid, SOON).await;
+    writer.execute("commit").await;
+    assert_eq!(turning.await.unwrap(), "moving", "the last look came after the writer's commit");
+    assert!(db.psql("call turn()").ends_with("emptied"));
+    assert_eq!(db.psql("select place(event_id) from outbox.delivery"), "outbox.event_kept");
+}
+
+#[tokio::test]
 async fn a_reader_in_a_transaction_puts_it_off_and_sees_each_row_once() {
     let db = ring("ring_reader");
     emit(&db, 20);

@@ -44,7 +44,8 @@ const MODEL: &str = "
         union all
         select 'kept attempt', a.id from outbox.attempt_kept a
         where not exists (select from outbox.event e where e.id = a.event_id)
-            and not exists (select from outbox.delivery d where d.id = a.delivery) and a.started_at < noon() - interval '7 days' $$;";
+            and not exists (select from outbox.delivery d where d.id = a.delivery)
+            and a.started_at < noon() - interval '7 days' $$;";
 
 /// One random thing that happens.
 fn happen(db: &Database, random: &mut fastrand::Rng) -> String {
