@@ -25,7 +25,7 @@ from (
     union all
     select 'replication slot',
         r.slot_name || case when r.active_pid is null then ', unused' else format(', used by pid %s', r.active_pid) end,
-        null, greatest(age(r.xmin), age(r.catalog_xmin)),
+        null::timestamptz as since, greatest(age(r.xmin), age(r.catalog_xmin)),
         case when r.xmin is null then 'vacuum of system catalogs' else 'vacuum' end,
         format('let its consumer catch up, or, when nobody needs it: select pg_drop_replication_slot(%L)', r.slot_name)
     from pg_catalog.pg_replication_slots r

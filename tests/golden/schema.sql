@@ -957,7 +957,7 @@ CREATE VIEW outbox.oldest_xmin AS
                     WHEN (r.active_pid IS NULL) THEN ', unused'::text
                     ELSE format(', used by pid %s'::text, r.active_pid)
                 END),
-            NULL::timestamp with time zone,
+            NULL::timestamp with time zone AS since,
             GREATEST(age(r.xmin), age(r.catalog_xmin)) AS "greatest",
                 CASE
                     WHEN (r.xmin IS NULL) THEN 'vacuum of system catalogs'::text

@@ -24,8 +24,7 @@ const LEFT_BEHIND: &str = "set statement_timeout = '1s'; set synchronous_commit 
 fn relay_through(pooler: &Pgbouncer, stage: &Stage, name: &str) -> RelayProcess {
     let url = pooler.database(&stage.db).tcp_url();
     let identities = stage.identities().to_str().unwrap().to_owned();
-    let options =
-        ["run", "--database-url", &url, "--identities", &identities, "--no-listen", "--name", name];
+    let options = ["run", "--database-url", &url, "--identities", &identities, "--no-listen", "--name", name];
     outboxd().spawn(&options, &[])
 }
 
