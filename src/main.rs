@@ -19,7 +19,7 @@ use outboxd::conninfo::Conninfo;
 use outboxd::health::Health;
 use outboxd::ops::{Facts, Listener};
 use outboxd::schema::SchemaState;
-use outboxd::{config, database, relay, schema, shutdown};
+use outboxd::{config, database, relay, schema, shutdown, store};
 use systemd::Systemd;
 use tokio::sync::Notify;
 use tracing::{info, warn};
@@ -95,7 +95,7 @@ async fn migrate(at: &Database, options: &Migrate) -> Result<ExitCode> {
 /// Where no second connection is to be had, the first is taken for direct.
 async fn require_direct(info: &Conninfo, connection: &database::Connection) -> Result<()> {
     let Ok(other) = database::connect(info, "probe").await else { return Ok(()) };
-    if !database::is_direct(&connection.client, &other.client).await.context("looking for a pooler")? {
+    if !store::is_direct(&connection.client, &other.client).await.context("looking for a pooler")? {
         return Err(schema::SchemaError::Pooled.into());
     }
     Ok(())

@@ -1,11 +1,10 @@
 //! The one way to open a connection: TLS as the settings ask for, a deadline around all of it, a name that
 //! `pg_stat_activity` shows, and errors that say what to do.
 //!
-//! `direct` tells a pooler from a server, `config` puts our settings into the client library's terms, `tls` reads the certificates, `error` finds the
+//! `config` puts our settings into the client library's terms, `tls` reads the certificates, `error` finds the
 //! words for what went wrong.
 
 mod config;
-mod direct;
 mod error;
 mod tls;
 
@@ -17,7 +16,6 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Notification, Socket};
 
 use self::config::config;
-pub use self::direct::is_direct;
 pub use self::error::{ConnectError, explain};
 use self::tls::connector;
 use crate::conninfo::{Conninfo, SslMode, Target};

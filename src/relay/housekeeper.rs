@@ -167,16 +167,18 @@ async fn cancel_gone(store: &Store) -> Result<(), StoreError> {
 
 /// Step by step, each leaf that is in somebody's way once; true when nothing is left to do now.
 async fn empty_leaves(store: &Store, end: Instant) -> Result<bool, StoreError> {
-    let (mut skip, mut moved) = (Vec::new(), 0);
+    let (mut skip, mut moved, mut soon) = (Vec::new(), 0, false);
     while Instant::now() < end {
         match store.turn_ring(&skip).await? {
-            Turn::Nothing | Turn::Later(None, _) => return Ok(true),
+            Turn::Nothing | Turn::Later(None, _) => return Ok(!soon),
             Turn::Moving(rows) => moved += rows,
             Turn::Emptied(leaf) => {
                 info!(leaf, moved = std::mem::take(&mut moved), "emptied a leaf of the ring");
             }
             Turn::Later(Some(leaf), why) => {
                 debug!(leaf, why, "a leaf of the ring is emptied later; outbox.turn says what is in its way");
+                // Transactions that it waits for end sooner than locks that people hold.
+                soon |= why == "waiting";
                 skip.push(leaf);
             }
         }

@@ -53,7 +53,8 @@ impl Outcomes {
             sender: Mutex::new(Some(sender)),
             pending: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
-            stuck: AtomicBool::new(false),
+            // Until the settler has its session: what is sent before may find no way back.
+            stuck: AtomicBool::new(!settings.once),
             gave_up: AtomicBool::new(false),
             counts: Mutex::new(Counts::default()),
             settled: Notify::new(),

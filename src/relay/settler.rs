@@ -34,6 +34,10 @@ impl Settler {
 
     /// Until the channel is closed and empty.
     pub(super) async fn run(mut self, mut reports: UnboundedReceiver<Report>) {
+        if !self.once {
+            self.link.wait().await;
+            self.outcomes.set_stuck(false);
+        }
         let mut batch = Vec::with_capacity(BATCH_MAX);
         while reports.recv_many(&mut batch, BATCH_MAX).await > 0 {
             self.record(&batch).await;

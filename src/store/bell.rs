@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_postgres::SimpleQueryMessage;
 
-use super::{OpenError, StoreError};
+use super::{OpenError, StoreError, is_direct};
 use crate::conninfo::Conninfo;
 use crate::database::{self, Connection};
 
@@ -113,7 +113,7 @@ impl Bell {
     async fn try_out(&self, worker: &Conninfo, nonce: &str, tested: &Notify) -> Result<i32, BellError> {
         let other = database::connect(worker, "bell test").await.map_err(OpenError::from)?;
         let failed = |source| BellError::from(StoreError::new("testing the doorbell", source));
-        let direct = database::is_direct(&self.connection.client, &other.client);
+        let direct = is_direct(&self.connection.client, &other.client);
         if !timeout(ANSWER_WITHIN, direct).await.map_err(|_| BellError::Mute)?.map_err(failed)? {
             return Err(BellError::Unheard);
         }

@@ -5,6 +5,7 @@
 
 mod bell;
 mod claim;
+mod direct;
 mod error;
 mod housekeeping;
 mod measure;
@@ -14,6 +15,7 @@ mod transaction;
 
 pub use bell::{Bell, BellError};
 pub use claim::Wanted;
+pub use direct::is_direct;
 pub use error::{StoreError, Trouble};
 pub use housekeeping::{Purged, Turn};
 pub use settle::Detail;
