@@ -1,6 +1,7 @@
 //! The claimer's side of the doorbell: carries out what the rule says on the session that the listener looks after.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -16,16 +17,30 @@ const RINGS_FOR_OTHERS: Duration = Duration::from_millis(100);
 /// For the last word to the other relays.
 const LEAVING: Duration = Duration::from_secs(2);
 
+/// Who rings, from the listening session to the claimer.
+#[derive(Default)]
+pub(super) struct Rings {
+    count: AtomicU32,
+    news: Notify,
+}
+
+impl Rings {
+    pub(super) fn one(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.news.notify_one();
+    }
+}
+
 pub(super) struct Bellkeeper {
     hearing: watch::Receiver<Hearing>,
-    rung: Arc<Notify>,
+    rung: Arc<Rings>,
     session: Option<Arc<Bell>>,
     next_ring: Instant,
     gave_way: bool,
 }
 
 impl Bellkeeper {
-    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Notify>) -> Self {
+    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Rings>) -> Self {
         Self { hearing, rung, session: None, next_ring: Instant::now(), gave_way: false }
     }
 
@@ -46,8 +61,16 @@ impl Bellkeeper {
     /// Completes when somebody has rung, or the listener has news.
     pub(super) async fn news(&mut self) {
         tokio::select! {
-            () = self.rung.notified() => {}
+            () = self.rung.news.notified() => {}
             Ok(()) = self.hearing.changed() => self.hearing.mark_changed(),
+        }
+    }
+
+    /// Tells the rule of all who have rung since.
+    pub(super) fn tell(&self, rule: &mut Doorbell) {
+        let now = Instant::now();
+        for _ in 0..self.rung.count.swap(0, Ordering::Relaxed) {
+            rule.rung(now);
         }
     }
 

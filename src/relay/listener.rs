@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::Settings;
+use super::bellkeeper::Rings;
 use super::doorbell;
 use crate::backoff::Backoff;
 use crate::store::{Bell, BellError};
@@ -56,14 +57,14 @@ impl Hearing {
 
 pub(super) struct Listener {
     settings: Arc<Settings>,
-    /// Gets a permit with every ring.
-    rung: Arc<Notify>,
+    /// Is told of every ring.
+    rung: Arc<Rings>,
     hearing: watch::Sender<Hearing>,
     failures: u32,
 }
 
 impl Listener {
-    pub(super) fn new(settings: Arc<Settings>, rung: Arc<Notify>) -> (Self, watch::Receiver<Hearing>) {
+    pub(super) fn new(settings: Arc<Settings>, rung: Arc<Rings>) -> (Self, watch::Receiver<Hearing>) {
         let (hearing, receiver) = watch::channel(Hearing::default());
         (Self { settings, rung, hearing, failures: 0 }, receiver)
     }
@@ -100,7 +101,7 @@ impl Listener {
         let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
         let rung = {
             let rung = Arc::clone(&self.rung);
-            move || rung.notify_one()
+            move || rung.one()
         };
         let bell = Arc::new(Bell::open(listen, nonce, rung).await?);
         if !bell.is_heard(database).await? {

@@ -20,7 +20,6 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 
@@ -29,7 +28,7 @@ use crate::delivery::Pool;
 use crate::identity::Identities;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
-use bellkeeper::Bellkeeper;
+use bellkeeper::{Bellkeeper, Rings};
 use claimer::Claimer;
 use housekeeper::Housekeeper;
 use link::Link;
@@ -93,7 +92,7 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         Settler::new(link("settle"), settings.name.clone(), outcomes.clone(), settings.once).run(reports),
     );
     let housekeeper = Housekeeper::new(link("housekeeping"), Arc::clone(&settings), Arc::clone(&pool));
-    let rung = Arc::new(Notify::new());
+    let rung = Arc::new(Rings::default());
     let (listener, hearing) = Listener::new(Arc::clone(&settings), Arc::clone(&rung));
     let bell = Bellkeeper::new(hearing, rung);
     let claimer =
