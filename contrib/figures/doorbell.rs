@@ -3,8 +3,8 @@
 //!
 //! With a relay that delivers as fast as it can, most of what writers lose is the CPU that relay and receiver take. So
 //! that the price of NOTIFY is seen apart from it, the *paced* relays are busy at little cost: the receiver answers after
-//! 100 ms, a relay may have eight POSTs under way, and there is always more to do. They never sleep, and deliver 80 events
-//! a second each. The *draining* relays deliver over plain HTTP as fast as they can, on the writers' cores. Either way the
+//! 100 ms, a relay may have eight POSTs under way, and there is always more to do. They never run out of work, and deliver
+//! 80 events a second each; that is also what a slow subscriber does to writers. The *draining* relays deliver over plain HTTP as fast as they can, on the writers' cores. Either way the
 //! baseline is the same number of relays, as busy, that poll (`--no-listen`, the doorbell off).
 
 use std::path::Path;
@@ -80,7 +80,7 @@ pub(crate) fn measure(outboxd: &Path, options: &Options) {
     let cases = cases(&options.only);
     println!(
         "Single-row UPDATEs, one subscription; medians of {} alternating runs of {} s. `alone` is the share of events without\n\
-         any notify with as many relays as busy; `rang` the share of commits that rang, `waits` what writers waited for, both \n\
+         any notify with as many relays as busy; `rang` the share of commits that rang, `waits` what writers waited for, both\n\
          from a further run with an observer that listens too.",
         options.rounds, options.seconds
     );

@@ -47,7 +47,7 @@ pub(crate) fn measure(outboxd: &Path, options: &Options) {
                 panic!("{process} has ended meanwhile")
             };
             println!(
-                "  {process:<28} {:>6.0} ms   {:>7.3} %",
+                "  {process:<28} {:>6.1} ms   {:>7.3} %",
                 after - before,
                 100.0 * (after - before) / elapsed
             );
