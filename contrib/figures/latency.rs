@@ -69,6 +69,7 @@ pub(crate) fn measure(outboxd: &Path, options: &Options) {
         let after = fsync_ms(bench.cluster.base_dir());
         stop(vec![relay]);
         report(name, first, &sent, &receiver, (before, after));
+        ledger(&bench, first + WARM_UP);
         receiver.clear();
         first += sent.len();
     }
@@ -127,6 +128,22 @@ fn report(name: &str, first: usize, sent: &[Sent], receiver: &Receiver, fsync: (
         fsync.0,
         fsync.1,
         if p50 <= aim { "met" } else { "missed" }
+    );
+}
+
+/// What the ledger says about the same deliveries: where the time goes.
+fn ledger(bench: &Bench, from: usize) {
+    let parts = bench.database.psql(&format!(
+        "select round(p[1]::numeric, 2), round(p[2]::numeric, 2) from (select percentile_cont(0.5) within group \
+             (order by 1000 * extract(epoch from a.started_at - e.occurred_at)) as until_post, \
+             percentile_cont(0.5) within group (order by a.duration_ms) as post \
+         from outbox.attempt a join outbox.event e on e.id = a.event_id where e.object_id::integer >= {from}) x, \
+         array[until_post, post] p"
+    ));
+    let (until_post, post) = parts.split_once('|').unwrap_or_default();
+    println!(
+        "{:<22} p50 by the ledger: capture → POST begins {until_post}, POST until its answer {post}",
+        ""
     );
 }
 

@@ -589,4 +589,16 @@ mod tests {
         }
         assert!(rings < 600, "{rings} of 60,000 commits rang");
     }
+
+    #[test]
+    fn rings_count_each_when_they_are_heard_together() {
+        let mut play = Play::new(Bell::Kept);
+        play.rest(0, true);
+        for _ in 0..2 {
+            play.now += GAP_MAX;
+            (0..30).for_each(|_| play.rule.rung(play.now));
+            play.rest(1, true);
+        }
+        assert!(!play.rule.is_asleep(), "three hundred commits a second, and one find in a tenth");
+    }
 }
