@@ -284,7 +284,7 @@ impl Doorbell {
     /// There was work: found, or announced by a ring and taken by another relay.
     fn active(&mut self, rings: u32, now: Instant) {
         let since = self.active_at.max(self.armed_at);
-        let times = rings.clamp(1, 10);
+        let times = rings.clamp(1, 100);
         let gap = since.map_or(GAP_MAX, |at| now.duration_since(at).min(GAP_MAX)) / times;
         for _ in 0..times {
             self.gap = (self.gap * 7 + gap * 3) / 10;
