@@ -30,7 +30,8 @@
 //! # Not always
 //! A relay that is out of work for a moment is not out of work: at ten thousand commits a second, arming each time makes
 //! every third commit ring. So while work comes often, found or announced, the flag is not armed, and the relay looks for
-//! [`LINGER`] before it arms, and longer when arming turned out to be too early. When work is rare it stays armed even when it has found some: such commits do not get into each other's way.
+//! [`LINGER`] before it arms, and longer when arming turned out to be too early. When work is rare it stays armed even
+//! when it has found some: such commits do not get into each other's way.
 //!
 //! Of several relays one keeps the bell: it alone disarms, and whatever it does with the flag it answers for by claiming.
 //! The others listen. A relay that has no bell, or whose database does not ring, looks at pauses of
