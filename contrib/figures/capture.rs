@@ -1,15 +1,14 @@
 //! What capture costs a writer.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::median;
 use crate::support::{Cluster, ClusterOptions, Database, Outboxd};
+use crate::{median, pgbench};
 
 /// Alternating runs of each.
 const ROUNDS: usize = 3;
-const SECONDS: &str = "5";
+const SECONDS: u32 = 5;
+const CLIENTS: u32 = 16;
 
 pub(crate) fn measure(outboxd: &Path) {
     let cluster = Cluster::start(&ClusterOptions {
@@ -22,11 +21,7 @@ pub(crate) fn measure(outboxd: &Path) {
     let url = database.url();
     assert_eq!(outboxd.run(&["migrate"], &[("DATABASE_URL", url.as_str())]).code, 0, "migrate works");
     for table in ["unwatched", "unheard", "watched"] {
-        database.psql(&format!(
-            "create table {table} (id integer primary key, name text, amount numeric, changed timestamptz) \
-             with (fillfactor = 50); \
-             insert into {table} select n, 'article ' || n, n, now() from generate_series(1, 100000) n; vacuum analyze {table}"
-        ));
+        pgbench::make_table(&database, table);
     }
     database.psql("select outbox.watch('unheard', 'Unheard'), outbox.watch('watched', 'Watched')");
     for n in 1..=2 {
@@ -37,9 +32,12 @@ pub(crate) fn measure(outboxd: &Path) {
         "unwatched: no trigger; unheard: watched, no subscription; watched: two subscriptions, both deliveries written\n"
     );
     println!(
-        "single-row UPDATEs per second, 16 clients (median of {ROUNDS} alternating runs of {SECONDS} s)"
+        "single-row UPDATEs per second, {CLIENTS} clients (median of {ROUNDS} alternating runs of {SECONDS} s)"
     );
-    compare(|table| tps(&cluster, &database, files.path(), table));
+    compare(|table| {
+        clear(&database);
+        pgbench::update(&cluster, &database, files.path(), table, CLIENTS, SECONDS).tps
+    });
     println!("UPDATE of 20,000 rows, statements per second");
     compare(|table| bulk(&database, table));
 }
@@ -60,25 +58,6 @@ fn compare(measure: impl Fn(&str) -> f64) {
 
 fn clear(database: &Database) {
     database.psql("delete from outbox.delivery; truncate outbox.event; vacuum outbox.delivery; checkpoint");
-}
-
-fn tps(cluster: &Cluster, database: &Database, files: &Path, table: &str) -> f64 {
-    clear(database);
-    let script = files.join(table);
-    let sql = format!("\\set id random(1, 100000)\nupdate {table} set amount = amount + 1 where id = :id;\n");
-    fs::write(&script, sql).expect("the script can be written");
-    let output = Command::new(cluster.bin("pgbench"))
-        .args(["-n", "-c", "16", "-j", "2", "-M", "prepared", "-T", SECONDS, "-f"])
-        .arg(&script)
-        .arg("-h")
-        .arg(cluster.socket_dir())
-        .args(["-p", &cluster.port().to_string(), "-U", "postgres", database.name()])
-        .output()
-        .expect("pgbench starts");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line =
-        text.lines().find(|line| line.starts_with("tps = ")).unwrap_or_else(|| panic!("no tps in {text}"));
-    line.split(' ').nth(2).and_then(|figure| figure.parse().ok()).expect("a figure")
 }
 
 fn bulk(database: &Database, table: &str) -> f64 {

@@ -6,10 +6,16 @@
 mod support;
 
 mod bare;
+mod bench;
 mod capture;
 mod claim;
+mod doorbell;
 mod drain;
 mod house;
+mod idle;
+mod latency;
+mod observer;
+mod pgbench;
 
 use std::path::PathBuf;
 
@@ -35,6 +41,12 @@ enum Figure {
     Capture,
     /// What keeping house costs: turning the ring, a round with nothing to do, the views.
     House,
+    /// What waking a relay costs writers: nobody rings, the doorbell, a NOTIFY in every transaction.
+    Doorbell(doorbell::Options),
+    /// From commit to arrival at 50 events per second, with the doorbell and by polling.
+    Latency(latency::Options),
+    /// CPU of a relay that has nothing to do, its database sessions included.
+    Idle(idle::Options),
     /// The baseline of `drain`, as a process of its own.
     #[command(hide = true)]
     Bare { url: String, identity: PathBuf, posts: usize, connections: usize, body: usize },
@@ -48,13 +60,16 @@ fn main() {
         Figure::Claim => claim::measure(&outboxd),
         Figure::Capture => capture::measure(&outboxd),
         Figure::House => house::measure(&outboxd),
+        Figure::Doorbell(options) => doorbell::measure(&outboxd, &options),
+        Figure::Latency(options) => latency::measure(&outboxd, &options),
+        Figure::Idle(options) => idle::measure(&outboxd, &options),
         Figure::Bare { url, identity, posts, connections, body } => {
             bare::post(&url, &identity, posts, connections, body);
         }
     }
 }
 
-/// The middle one of an odd number of values.
+/// The middle one of an odd number of values; of an even one, the upper of the two in the middle.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::doorbell::{self, Doorbell, Step};
 use super::listener::Hearing;
+use super::rings::Rings;
 use crate::metrics::Metrics;
 use crate::store::{Bell, BellError};
 
@@ -19,7 +20,7 @@ const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) struct Bellkeeper {
     hearing: watch::Receiver<Hearing>,
-    rung: Arc<Notify>,
+    rings: Arc<Rings>,
     session: Option<Arc<Bell>>,
     next_ring: Instant,
     gave_way: bool,
@@ -27,9 +28,9 @@ pub(super) struct Bellkeeper {
 }
 
 impl Bellkeeper {
-    pub(super) fn new(hearing: watch::Receiver<Hearing>, rung: Arc<Notify>, metrics: Metrics) -> Self {
+    pub(super) fn new(hearing: watch::Receiver<Hearing>, rings: Arc<Rings>, metrics: Metrics) -> Self {
         metrics.doorbell(doorbell::Bell::None.as_str());
-        Self { hearing, rung, session: None, next_ring: Instant::now(), gave_way: false, metrics }
+        Self { hearing, rings, session: None, next_ring: Instant::now(), gave_way: false, metrics }
     }
 
     /// Takes note of what the listener says.
@@ -46,9 +47,9 @@ impl Bellkeeper {
         self.session.is_some()
     }
 
-    /// Gets a permit with every ring.
-    pub(super) fn rung(&self) -> Arc<Notify> {
-        Arc::clone(&self.rung)
+    /// Who has rung.
+    pub(super) fn rings(&self) -> Arc<Rings> {
+        Arc::clone(&self.rings)
     }
 
     /// Completes when the listener has news, for [`Self::hear`].
@@ -57,6 +58,14 @@ impl Bellkeeper {
             Ok(()) => self.hearing.mark_changed(),
             // There is no listener.
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Tells the rule of all who have rung since.
+    pub(super) fn tell(&self, rule: &mut Doorbell) {
+        let now = Instant::now();
+        for _ in 0..self.rings.take() {
+            rule.rung(now);
         }
     }
 

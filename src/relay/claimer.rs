@@ -91,6 +91,7 @@ impl Claimer {
         while !self.stop.asked() && !self.outcomes.gave_up() {
             self.reap();
             self.bell.hear(&mut self.doorbell);
+            self.bell.tell(&mut self.doorbell);
             let step = self.doorbell.next(Instant::now());
             match step {
                 Step::Claim if self.may_claim() => {
@@ -102,11 +103,17 @@ impl Claimer {
                         Err(_) => self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE),
                     }
                 }
+                // When there is no way, commits are to ring for the others; full, there is no need.
+                Step::Claim if self.has_way() => self.doorbell.is_full(Instant::now()),
                 Step::Claim | Step::Wait(_) => {}
                 step => {
                     self.bell.step(step, &mut self.doorbell).await;
                     continue;
                 }
+            }
+            // Before all else: writers queue until then, and so would a ring of ours.
+            if self.doorbell.next(Instant::now()) == Step::Disarm {
+                continue;
             }
             if self.has_way() {
                 self.bell.go_on(self.scheduler.holds_back()).await;
@@ -146,6 +153,7 @@ impl Claimer {
                 return Err(problem.into());
             }
         };
+        let asked = Instant::now();
         let claimed = store.claim(&self.settings.name, &wanted).await;
         let claims = match claimed {
             Ok(claims) => claims,
@@ -156,6 +164,9 @@ impl Claimer {
             }
         };
         self.scheduler.claimed(&wanted, &claims);
+        if !claims.is_empty() {
+            self.doorbell.took(asked.elapsed());
+        }
         self.doorbell.claimed(!claims.is_empty(), Instant::now());
         if !self.settings.once && self.doorbell.rests(Instant::now()) {
             // When it fails the next claim will, and says so.
@@ -219,13 +230,13 @@ impl Claimer {
             _ => now,
         };
         let ringing = self.scheduler.holds_back() && self.bell.has_bell();
-        let (next_ring, rung) = (self.bell.next_ring(), self.bell.rung());
+        let (next_ring, rings) = (self.bell.next_ring(), self.bell.rings());
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
             () = tokio::time::sleep_until(next.max(self.not_before)), if can_claim => {}
             () = tokio::time::sleep_until(next_ring), if ringing => {}
-            () = rung.notified() => self.doorbell.rung(Instant::now()),
+            () = rings.for_claimer() => {}
             () = self.bell.news() => {}
             due = self.outcomes.next_retry() => self.doorbell.look_before(due),
             () = self.outcomes.changed(), if self.settings.once || !can_claim => {

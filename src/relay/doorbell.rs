@@ -30,8 +30,8 @@
 //! # Not always
 //! A relay that is out of work for a moment is not out of work: at ten thousand commits a second, arming each time makes
 //! every third commit ring. So while work comes often, found or announced, the flag is not armed, and the relay looks for
-//! [`LINGER`] before it arms. When work is rare it stays armed even when it has found some: such commits do not get into
-//! each other's way.
+//! [`LINGER`] before it arms, and longer when arming turned out to be too early. When work is rare it stays armed even
+//! when it has found some: such commits do not get into each other's way.
 //!
 //! Of several relays one keeps the bell: it alone disarms, and whatever it does with the flag it answers for by claiming.
 //! The others listen. A relay that has no bell, or whose database does not ring, looks at pauses of
@@ -44,9 +44,18 @@ use tokio::time::Instant;
 /// How long a keeper looks for more before it arms, while work comes often. Arming at once made 30 to 48 % of commits ring
 /// at full load, this 0.04 %.
 pub const LINGER: Duration = Duration::from_millis(20);
-/// Work comes often when this or less lies between two finds, on average. Below a hundred commits a second the price of
-/// NOTIFY is not felt.
+/// It lingers twice as long whenever it armed and had to disarm within [`CALM`], up to this: writers that queue for
+/// NOTIFY are slow for a while even after the flag has gone.
+const LINGER_MAX: Duration = Duration::from_secs(2);
+/// Armed for longer than this, the bell was worth it.
+const CALM: Duration = Duration::from_secs(1);
+/// Between two looks while lingering at most.
+const LINGER_PAUSE_MAX: Duration = Duration::from_millis(20);
+/// Work comes often when this or less lies between two finds, on average, or three times what a durable claim takes, up to
+/// [`OFTEN_MAX`]. Below a hundred commits a second the price of NOTIFY is not felt on a fast disk; on a slow one commits
+/// that ring come no faster than it flushes, however many writers wait.
 const OFTEN: Duration = Duration::from_millis(10);
+const OFTEN_MAX: Duration = Duration::from_millis(50);
 /// A gap counts as no longer than this, so that the average forgets a quiet night within a few finds.
 const GAP_MAX: Duration = Duration::from_millis(100);
 /// Between two looks while lingering: the first, then twice that, and so on.
@@ -131,8 +140,15 @@ pub struct Doorbell {
     armed_at: Option<Instant>,
     /// Average time between two of those.
     gap: Duration,
+    /// What a claim takes that is flushed to disk, on average.
+    flush: Duration,
+    /// How long to linger.
+    linger: Duration,
+    /// Nobody knows what the flag says: the keeper before this one may have left it armed.
+    unsure: bool,
     false_rings: u32,
-    ringing: bool,
+    /// Rings since the last claim.
+    rings: u32,
 }
 
 impl Doorbell {
@@ -148,8 +164,11 @@ impl Doorbell {
             active_at: None,
             armed_at: None,
             gap: GAP_MAX,
+            flush: Duration::ZERO,
+            linger: LINGER,
+            unsure: true,
             false_rings: 0,
-            ringing: false,
+            rings: 0,
         }
     }
 
@@ -158,6 +177,7 @@ impl Doorbell {
     pub fn set_bell(&mut self, bell: Bell, now: Instant) {
         self.bell = bell;
         self.phase = Phase::Awake;
+        self.unsure = true;
         self.look_now(now);
     }
 
@@ -197,6 +217,7 @@ impl Doorbell {
     /// The flag is set.
     pub fn armed(&mut self, now: Instant) {
         self.phase = Phase::Armed;
+        self.unsure = false;
         self.armed_at = Some(now);
     }
 
@@ -216,6 +237,20 @@ impl Doorbell {
     /// The flag is cleared.
     pub fn disarmed(&mut self) {
         self.phase = Phase::Awake;
+        self.unsure = false;
+    }
+
+    /// A claim that found something took so long, its flush included.
+    pub fn took(&mut self, took: Duration) {
+        self.flush = (self.flush * 7 + took * 3) / 10;
+    }
+
+    /// All slots are taken, so nothing is claimed: whoever rings does so in vain.
+    pub fn is_full(&mut self, now: Instant) {
+        let rings = std::mem::take(&mut self.rings);
+        if rings > 0 {
+            self.active(rings, now);
+        }
     }
 
     /// A claim was made.
@@ -235,7 +270,7 @@ impl Doorbell {
 
     /// Somebody rang.
     pub fn rung(&mut self, now: Instant) {
-        self.ringing = true;
+        self.rings = self.rings.saturating_add(1);
         self.look_before(now + FALSE_RING_PAUSE * self.false_rings.min(5));
     }
 
@@ -252,35 +287,46 @@ impl Doorbell {
 
     /// Work comes often, and the last came just now.
     fn lingers(&self, now: Instant) -> bool {
-        self.is_busy() && self.active_at.is_some_and(|at| now.duration_since(at) < LINGER)
+        self.is_busy() && self.active_at.is_some_and(|at| now.duration_since(at) < self.linger)
     }
 
     fn is_busy(&self) -> bool {
-        self.gap <= OFTEN
+        self.gap <= (self.flush * 3).clamp(OFTEN, OFTEN_MAX)
     }
 
     /// There was work: found, or announced by a ring and taken by another relay.
-    fn active(&mut self, now: Instant) {
+    fn active(&mut self, rings: u32, now: Instant) {
         let since = self.active_at.max(self.armed_at);
-        let gap = since.map_or(GAP_MAX, |at| now.duration_since(at).min(GAP_MAX));
-        self.gap = (self.gap * 7 + gap * 3) / 10;
+        let times = rings.clamp(1, 100);
+        let gap = since.map_or(GAP_MAX, |at| now.duration_since(at).min(GAP_MAX)) / times;
+        for _ in 0..times {
+            self.gap = (self.gap * 7 + gap * 3) / 10;
+        }
         self.active_at = Some(now);
-        if self.bell == Bell::Kept && self.is_busy() && self.phase != Phase::Awake {
+        if self.bell != Bell::Kept || !self.is_busy() || self.phase == Phase::Disarming {
+            return;
+        }
+        if self.phase != Phase::Awake {
+            let calm = self.armed_at.is_none_or(|at| now.duration_since(at) > CALM);
+            self.linger = if calm { LINGER } else { (self.linger * 2).min(LINGER_MAX) };
+        }
+        if self.phase != Phase::Awake || self.unsure {
             self.phase = Phase::Disarming;
         }
     }
 
     fn found(&mut self, now: Instant) {
         self.false_rings = 0;
-        self.ringing = false;
         self.look_now(now);
-        self.active(now);
+        let rings = std::mem::take(&mut self.rings);
+        self.active(rings, now);
     }
 
     fn found_nothing(&mut self, now: Instant) {
-        if std::mem::take(&mut self.ringing) {
+        let rings = std::mem::take(&mut self.rings);
+        if rings > 0 {
             self.false_rings = self.false_rings.saturating_add(1);
-            self.active(now);
+            self.active(rings, now);
         } else {
             self.false_rings = 0;
         }
@@ -300,7 +346,9 @@ impl Doorbell {
                 let (first, last) = PAUSES_WITHOUT_BELL;
                 (self.pause * 2).clamp(first, last)
             }
-            Phase::Awake | Phase::Disarming if lingers => (self.pause * 2).max(LINGER_PAUSE),
+            Phase::Awake | Phase::Disarming if lingers => {
+                (self.pause * 2).clamp(LINGER_PAUSE, LINGER_PAUSE_MAX)
+            }
             _ => self.floor,
         };
         self.pause = pause.min(self.floor);

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tracing::{debug, info};
 
 use super::link::Link;
 use super::listener::Hearing;
 use super::measurer::Measurer;
+use super::rings::Rings;
 use super::{RelayError, Settings};
 use crate::delivery::Pool;
 use crate::shutdown::Stop;
@@ -33,7 +34,7 @@ pub(super) struct Housekeeper {
     link: Link,
     settings: Arc<Settings>,
     pool: Arc<Pool>,
-    wake: Arc<Notify>,
+    rings: Arc<Rings>,
     hearing: watch::Receiver<Hearing>,
     next_turn: Instant,
     next_purge: Instant,
@@ -41,16 +42,16 @@ pub(super) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// With each permit of `wake` it looks for removed subscriptions, but not more often than [`LOOK`].
+    /// When somebody rings it looks for removed subscriptions, but not more often than [`LOOK`].
     pub(super) fn new(
         link: Link,
         settings: Arc<Settings>,
         pool: Arc<Pool>,
-        wake: Arc<Notify>,
+        rings: Arc<Rings>,
         hearing: watch::Receiver<Hearing>,
     ) -> Self {
         let now = Instant::now();
-        Self { link, settings, pool, wake, hearing, next_turn: now, next_purge: now, on_duty: false }
+        Self { link, settings, pool, rings, hearing, next_turn: now, next_purge: now, on_duty: false }
     }
 
     /// Round after round until `stop`; then another relay may have the duty.
@@ -74,12 +75,12 @@ impl Housekeeper {
     async fn rounds(&mut self) {
         let mut ticks = tokio::time::interval(ROUND);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let wake = Arc::clone(&self.wake);
+        let rings = Arc::clone(&self.rings);
         let mut measurer = Measurer::new(Arc::clone(&self.settings));
         let mut next_look = Instant::now();
         loop {
             let woken = async {
-                wake.notified().await;
+                rings.for_housekeeper().await;
                 tokio::time::sleep_until(next_look).await;
             };
             tokio::select! {

@@ -5,11 +5,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::Settings;
 use super::doorbell;
+use super::rings::Rings;
 use crate::backoff::Backoff;
 use crate::store::{Bell, BellError};
 
@@ -63,16 +64,16 @@ impl Hearing {
 
 pub(super) struct Listener {
     settings: Arc<Settings>,
-    /// Each gets a permit with every ring.
-    rung: [Arc<Notify>; 2],
+    /// Is told of every ring.
+    rings: Arc<Rings>,
     hearing: watch::Sender<Hearing>,
     failures: u32,
 }
 
 impl Listener {
-    pub(super) fn new(settings: Arc<Settings>, rung: [Arc<Notify>; 2]) -> (Self, watch::Receiver<Hearing>) {
+    pub(super) fn new(settings: Arc<Settings>, rings: Arc<Rings>) -> (Self, watch::Receiver<Hearing>) {
         let (hearing, receiver) = watch::channel(Hearing::default());
-        (Self { settings, rung, hearing, failures: 0 }, receiver)
+        (Self { settings, rings, hearing, failures: 0 }, receiver)
     }
 
     /// For ever; it ends by being dropped, and the session with it.
@@ -99,15 +100,8 @@ impl Listener {
         let Settings { database, listen, .. } = &*self.settings;
         let Some(listen) = listen else { return std::future::pending().await };
         let nonce = format!("test {:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        let rung = {
-            let (rung, metrics) = (self.rung.clone(), self.settings.metrics.clone());
-            move || {
-                metrics.rang();
-                for rung in &rung {
-                    rung.notify_one();
-                }
-            }
-        };
+        let rings = Arc::clone(&self.rings);
+        let rung = move || rings.one();
         let bell = Arc::new(Bell::open(listen, database, &nonce, rung).await?);
         let pause = self.settings.poll.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
         let mut keeper = false;

@@ -14,6 +14,7 @@ mod link;
 mod listener;
 mod measurer;
 mod outcomes;
+mod rings;
 mod scheduler;
 mod sending;
 mod settler;
@@ -22,7 +23,6 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
@@ -40,6 +40,7 @@ use link::Link;
 use listener::Listener;
 pub use outcomes::Counts;
 use outcomes::Outcomes;
+use rings::Rings;
 use settler::Settler;
 
 /// What a relay is told at its start.
@@ -109,16 +110,16 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         let health = health.clone();
         async move { health.beating("settle", settler.run(reports)).await }
     });
-    let (rung, wake) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (listener, hearing) = Listener::new(Arc::clone(&settings), [Arc::clone(&rung), Arc::clone(&wake)]);
+    let rings = Arc::new(Rings::new(settings.metrics.clone()));
+    let (listener, hearing) = Listener::new(Arc::clone(&settings), Arc::clone(&rings));
     let housekeeper = Housekeeper::new(
         link("housekeeping"),
         Arc::clone(&settings),
         Arc::clone(&pool),
-        wake,
+        Arc::clone(&rings),
         hearing.clone(),
     );
-    let bell = Bellkeeper::new(hearing, rung, settings.metrics.clone());
+    let bell = Bellkeeper::new(hearing, rings, settings.metrics.clone());
     let claimer =
         Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), bell, stop.clone());
 

@@ -77,6 +77,8 @@ fn a_listener_leaves_the_flag_alone() {
 fn while_work_comes_often_the_flag_is_not_armed() {
     let mut play = Play::new(Bell::Kept);
     play.rest(0, true);
+    // Armed for long enough that the bell was worth it.
+    play.now += 2 * CALM;
     play.finds_every(MS, 1000);
     assert_eq!(play.armed, 1, "armed at the start, and not once since");
     assert!(!play.rule.is_asleep());
@@ -183,4 +185,74 @@ fn rings_for_nothing_are_answered_less_and_less_often() {
     play.finds_every(FLOOR, 1);
     play.rule.rung(play.now);
     assert_eq!(play.rule.next(play.now), Step::Claim, "one that led to something counts in full again");
+}
+
+#[test]
+fn a_full_keeper_disarms_when_commits_ring() {
+    let mut play = Play::new(Bell::Kept);
+    play.rest(0, true);
+    for _ in 0..20 {
+        play.now += MS;
+        play.rule.rung(play.now);
+        play.rule.is_full(play.now);
+    }
+    assert_eq!(play.rule.next(play.now), Step::Disarm);
+}
+
+#[test]
+fn a_busy_keeper_clears_what_the_one_before_it_left() {
+    let mut play = Play::new(Bell::Kept);
+    let mut looks = 0;
+    while play.rule.next(play.now) != Step::Disarm {
+        play.now += MS;
+        play.rule.claimed(true, play.now);
+        looks += 1;
+        assert!(looks < 20, "it never disarms");
+    }
+    play.rest(1, true);
+    play.finds_every(MS, 100);
+    assert_eq!(play.rule.next(play.now + MS), Step::Claim, "once is enough");
+}
+
+#[test]
+fn on_a_slow_disk_commits_that_ring_come_slowly_and_are_many_all_the_same() {
+    for (took, disarms) in [(MS, false), (15 * MS, true)] {
+        let mut play = Play::new(Bell::Kept);
+        play.rest(0, true);
+        for _ in 0..20 {
+            play.now += 20 * MS;
+            play.rule.rung(play.now);
+            play.rule.took(took);
+            play.rest(1, true);
+        }
+        assert_eq!(!play.rule.is_asleep(), disarms, "a claim takes {took:?}");
+    }
+}
+
+#[test]
+fn what_a_full_subscription_gets_does_not_keep_the_bell_ringing() {
+    let mut play = Play::new(Bell::Kept);
+    play.rest(0, true);
+    let mut rings = 0;
+    for _ in 0..60_000 {
+        play.now += MS;
+        if play.rule.phase != Phase::Awake {
+            rings += 1;
+            play.rule.rung(play.now);
+        }
+        play.rest(0, true);
+    }
+    assert!(rings < 600, "{rings} of 60,000 commits rang");
+}
+
+#[test]
+fn rings_count_each_when_they_are_heard_together() {
+    let mut play = Play::new(Bell::Kept);
+    play.rest(0, true);
+    for _ in 0..2 {
+        play.now += GAP_MAX;
+        (0..30).for_each(|_| play.rule.rung(play.now));
+        play.rest(1, true);
+    }
+    assert!(!play.rule.is_asleep(), "three hundred commits a second, and one find in a tenth");
 }
