@@ -64,7 +64,7 @@ pub(crate) fn measure(outboxd: &Path) {
     for call in [
         "outbox.turn_ring()",
         "outbox.take_duty('housekeeping', 'bench', '40 s')",
-        "outbox.report_relay('bench', 'host', 1, 'x')",
+        "outbox.report_relay('bench', 'host', 1, 'x', 'kept')",
         "outbox.cancel_gone(1000)",
     ] {
         let warm = format!(

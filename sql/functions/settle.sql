@@ -127,6 +127,10 @@ begin
         returning late
     )
     select count(*) filter (where ledger.late) into _late from ledger;
+    -- A relay that stops gives back what it could not finish.
+    if 0 = any (settle.retries_in_ms) then
+        perform outbox.ring();
+    end if;
     return _late;
 end
 $$;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
@@ -25,12 +26,20 @@ pub(super) struct Bellkeeper {
     next_ring: Instant,
     gave_way: bool,
     metrics: Metrics,
+    listener: Option<AbortHandle>,
 }
 
 impl Bellkeeper {
-    pub(super) fn new(hearing: watch::Receiver<Hearing>, rings: Arc<Rings>, metrics: Metrics) -> Self {
+    /// `listener` is the task that opens sessions, if there is one.
+    pub(super) fn new(
+        hearing: watch::Receiver<Hearing>,
+        rings: Arc<Rings>,
+        metrics: Metrics,
+        listener: Option<AbortHandle>,
+    ) -> Self {
         metrics.doorbell(doorbell::Bell::None.as_str());
-        Self { hearing, rings, session: None, next_ring: Instant::now(), gave_way: false, metrics }
+        let next_ring = Instant::now();
+        Self { hearing, rings, session: None, next_ring, gave_way: false, metrics, listener }
     }
 
     /// Takes note of what the listener says.
@@ -39,6 +48,7 @@ impl Bellkeeper {
             let hearing = self.hearing.borrow_and_update().clone();
             self.set_bell(rule, hearing.bell());
             self.session = hearing.session;
+            self.gave_way = false;
         }
     }
 
@@ -87,17 +97,18 @@ impl Bellkeeper {
         self.note(result, rule);
     }
 
-    /// This relay cannot claim: commits ring from now on, and the others are woken for what has been committed.
+    /// This relay cannot claim: commits ring from now on, if that is for it to say, and the others are woken for what has
+    /// been committed, and for what a claim of ours that failed had locked.
     pub(super) async fn give_way(&mut self, rule: &mut Doorbell) {
-        if std::mem::replace(&mut self.gave_way, true) || rule.bell() != doorbell::Bell::Kept {
-            return;
-        }
-        let Some(bell) = self.session.clone() else { return };
-        let result = match bell.arm().await {
-            Ok(()) => {
-                rule.armed(Instant::now());
-                bell.ring().await
-            }
+        let Some(bell) = self.session.clone().filter(|_| !self.gave_way) else { return };
+        self.gave_way = true;
+        let armed = if rule.bell() == doorbell::Bell::Kept {
+            bell.arm().await.map(|()| rule.armed(Instant::now()))
+        } else {
+            Ok(())
+        };
+        let result = match armed {
+            Ok(()) => bell.ring().await,
             failed => failed,
         };
         self.note(result, rule);
@@ -123,11 +134,15 @@ impl Bellkeeper {
         self.next_ring
     }
 
-    /// The end: as [`Self::give_way`], but not for long.
+    /// The end: as [`Self::give_way`], but not for long. The session ends with it: who drains must not keep the bell.
     pub(super) async fn leave(&mut self, rule: &mut Doorbell) {
+        self.hear(rule);
         self.gave_way = false;
         // Without it the others find out when they look the next time.
         let _ = timeout(LEAVING, self.give_way(rule)).await;
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
         self.session = None;
     }
 

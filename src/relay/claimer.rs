@@ -116,7 +116,7 @@ impl Claimer {
                 continue;
             }
             if self.has_way() {
-                self.bell.go_on(self.scheduler.holds_back()).await;
+                self.bell.go_on(self.holds_back()).await;
             } else {
                 self.bell.give_way(&mut self.doorbell).await;
             }
@@ -132,6 +132,11 @@ impl Claimer {
     /// Whether claims come through, and outcomes go back.
     fn has_way(&self) -> bool {
         !self.outcomes.is_stuck() && Instant::now() >= self.not_before
+    }
+
+    /// Whether there may be work that this relay does not take, but another could.
+    fn holds_back(&self) -> bool {
+        self.scheduler.holds_back() || !self.has_room()
     }
 
     /// Slots for more, and a way for their outcomes into the database.
@@ -170,7 +175,7 @@ impl Claimer {
         self.doorbell.claimed(!claims.is_empty(), Instant::now());
         if !self.settings.once && self.doorbell.rests(Instant::now()) {
             // When it fails the next claim will, and says so.
-            if let Ok(Some(due)) = store.next_due().await {
+            if let Ok(Some(due)) = store.next_due(asked.elapsed()).await {
                 self.doorbell.look_before(Instant::now() + due);
             }
         }
@@ -229,7 +234,7 @@ impl Claimer {
             Step::Wait(next) => next,
             _ => now,
         };
-        let ringing = self.scheduler.holds_back() && self.bell.has_bell();
+        let ringing = self.holds_back() && self.has_way() && self.bell.has_bell();
         let (next_ring, rings) = (self.bell.next_ring(), self.bell.rings());
         tokio::select! {
             () = self.stop.wait() => {}

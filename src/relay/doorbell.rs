@@ -33,7 +33,10 @@
 //! [`LINGER`] before it arms, and longer when arming turned out to be too early. When work is rare it stays armed even
 //! when it has found some: such commits do not get into each other's way.
 //!
-//! Of several relays one keeps the bell: it alone disarms, and whatever it does with the flag it answers for by claiming.
+//! A row that somebody has locked is passed over by a claim, and its lock may end without a commit. A relay whose claim failed
+//! rings the others for that; what else locks deliveries is found at the next look.
+//!
+//! Of several relays one keeps the bell: of them it alone disarms, and whatever it does with the flag it answers for by claiming.
 //! The others listen. A relay that has no bell, or whose database does not ring, looks at pauses of
 //! [`PAUSES_WITHOUT_BELL`].
 

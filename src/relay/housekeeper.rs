@@ -19,6 +19,8 @@ use crate::store::{Store, StoreError, Turn};
 
 /// Between two rounds. With nothing to do, one costs two short statements.
 const ROUND: Duration = Duration::from_secs(10);
+/// After so long without the database, what was measured is forgotten.
+const AWAY: Duration = Duration::from_secs(15);
 /// Between two looks for removed subscriptions when it is woken.
 const LOOK: Duration = Duration::from_secs(1);
 /// A round may hang for as long as a statement may take, 30 s, and the duty is still ours.
@@ -68,7 +70,11 @@ impl Housekeeper {
 
     /// What a run that drains and exits does of it.
     pub(super) async fn once(mut self) -> Result<(), RelayError> {
-        self.link.open().await?.cancel_gone().await?;
+        let store = self.link.open().await?;
+        store.cancel_gone(Duration::MAX).await?;
+        let end = Instant::now() + ROUND;
+        empty_leaves(store, end).await?;
+        purge_old(store, end).await?;
         Ok(())
     }
 
@@ -86,6 +92,10 @@ impl Housekeeper {
             tokio::select! {
                 _ = ticks.tick() => {
                     self.pool.sweep();
+                    if timeout(AWAY, self.link.wait()).await.is_err() {
+                        // What was measured last is not so now.
+                        measurer.forget();
+                    }
                     self.round().await;
                     measurer.measure(&mut self.link).await;
                 }
@@ -109,18 +119,22 @@ impl Housekeeper {
         let settings = Arc::clone(&self.settings);
         let store = self.link.wait().await;
         let doorbell = self.hearing.borrow().in_words();
+        // What fails is not tried again in the next round: a statement that takes too long once does so again.
+        self.next_turn = if turn { begun + TURN } else { self.next_turn };
+        self.next_purge = if purge { begun + PURGE } else { self.next_purge };
         match keep(store, &settings, &doorbell, turn, purge).await {
             Ok(done) => {
                 self.link.worked();
                 self.on_duty = done.on_duty;
-                if turn && done.turned {
-                    self.next_turn = begun + TURN;
+                if turn && !done.turned {
+                    self.next_turn = begun;
                 }
-                if purge && done.purged {
-                    self.next_purge = begun + PURGE;
+                if purge && !done.purged {
+                    self.next_purge = begun;
                 }
             }
             Err(problem) => {
+                self.on_duty = false;
                 self.link.failed(&problem);
             }
         }
@@ -159,7 +173,7 @@ async fn keep(
 }
 
 async fn cancel_gone(store: &Store) -> Result<(), StoreError> {
-    let cancelled = store.cancel_gone().await?;
+    let cancelled = store.cancel_gone(ROUND).await?;
     if cancelled > 0 {
         info!(cancelled, "cancelled deliveries of removed subscriptions");
     }

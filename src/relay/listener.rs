@@ -17,6 +17,8 @@ use crate::store::{Bell, BellError};
 /// Between two looks at the session at most, so that a path that went dead is noticed within 15 s: this, and the 5 s that
 /// an answer may take.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(10);
+/// Between two looks of a relay that does not keep the bell, at most: nobody else may keep it.
+const HEARTBEAT_OF_OTHERS: Duration = Duration::from_secs(2);
 /// Between two looks at least.
 const HEARTBEAT_MIN: Duration = Duration::from_secs(1);
 /// Between tries to get the session back.
@@ -115,7 +117,12 @@ impl Listener {
                 debug!("this relay keeps the doorbell");
             }
             keeper = beat.keeper;
+            if keeper && beat.silence.is_some() {
+                // Nobody rings: so nobody need ask whether to.
+                bell.disarm().await?;
+            }
             self.tell(Hearing { session: Some(Arc::clone(&bell)), keeper, silence: beat.silence });
+            let pause = if keeper { pause } else { pause.min(HEARTBEAT_OF_OTHERS) };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 // The next heartbeat says what is wrong, or opens another when the session was given up.

@@ -32,6 +32,12 @@ impl Measurer {
         Self { settings, next: Instant::now() }
     }
 
+    /// Says that what was measured last does not count any more.
+    pub(super) fn forget(&self) {
+        self.settings.metrics.forget_backlog();
+        self.settings.health.measured(Vec::new());
+    }
+
     /// Measures if it is time to, and anybody can see it.
     pub(super) async fn measure(&mut self, link: &mut Link) {
         // Rounds come at their own rhythm: a little early is better than a round late.

@@ -23,6 +23,7 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
@@ -119,7 +120,12 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         Arc::clone(&rings),
         hearing.clone(),
     );
-    let bell = Bellkeeper::new(hearing, rings, settings.metrics.clone());
+    let listening = (!settings.once).then(|| {
+        let health = health.clone();
+        tokio::spawn(async move { health.beating("listen", listener.run()).await })
+    });
+    let handle = listening.as_ref().map(JoinHandle::abort_handle);
+    let bell = Bellkeeper::new(hearing, rings, settings.metrics.clone(), handle);
     let claimer =
         Claimer::new(link("claim"), Arc::clone(&settings), pool, outcomes.clone(), bell, stop.clone());
 
@@ -131,12 +137,7 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
             let health = health.clone();
             async move { health.beating("housekeeping", housekeeper.run(stop)).await }
         });
-        let listening = tokio::spawn({
-            let health = health.clone();
-            async move { health.beating("listen", listener.run()).await }
-        });
         let ended = health.beating("claim", claimer.run()).await;
-        listening.abort();
         if timeout(LEAVING, &mut keeping).await.is_err() {
             keeping.abort();
         }

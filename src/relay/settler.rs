@@ -34,11 +34,15 @@ impl Settler {
 
     /// Until the channel is closed and empty.
     pub(super) async fn run(mut self, mut reports: UnboundedReceiver<Report>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
         if !self.once {
-            self.link.wait().await;
+            tokio::select! {
+                _ = self.link.wait() => {}
+                // Nothing is claimed before: so it is closed.
+                _ = reports.recv_many(&mut batch, BATCH_MAX) => {}
+            }
             self.outcomes.set_stuck(false);
         }
-        let mut batch = Vec::with_capacity(BATCH_MAX);
         while reports.recv_many(&mut batch, BATCH_MAX).await > 0 {
             self.record(&batch).await;
             batch.clear();
@@ -121,7 +125,12 @@ impl Settler {
         for report in batch {
             let one = std::slice::from_ref(report);
             loop {
-                let Err(problem) = self.settle(one, again, Detail::Bare).await else {
+                let Some(result) = self.settle_in_time(one, again, Detail::Bare).await else {
+                    self.link.hung();
+                    again = true;
+                    continue;
+                };
+                let Err(problem) = result else {
                     self.outcomes.settled(one);
                     break;
                 };
@@ -134,6 +143,7 @@ impl Settler {
                     break;
                 }
                 // The report is as good as before: only the database was away, or busy.
+                self.outcomes.set_stuck(true);
                 again = true;
             }
         }

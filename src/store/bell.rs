@@ -18,6 +18,12 @@ const KEEPER_LOCK: i64 = 0x6f75_7462_6f78_6401;
 const LISTENERS_LOCK: i64 = 0x6f75_7462_6f78_6402;
 /// Every statement here takes a fraction of a millisecond: when one takes this long, the session is dead.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A server that hears nothing from us for 14 s ends the session, and with it the locks that others wait for.
+const KEEPALIVES: &str = "set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 3; \
+    set tcp_keepalives_count = 3; set tcp_user_timeout = 15000";
+/// How often, and at which pauses, the listeners' lock is tried.
+const LOCK_TRIES: u32 = 5;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long a notification between two sessions may take.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
 
@@ -56,8 +62,11 @@ pub enum BellError {
          between? give a direct connection as --listen-url, or --no-listen"
     )]
     Unheard,
-    /// A writer is just looking whether anybody listens.
-    #[error("the lock that listening relays share is taken")]
+    /// A writer holds the lock for as long as it takes to see that nobody listens; this was longer.
+    #[error(
+        "some session keeps the advisory lock {LISTENERS_LOCK}, which is for listening relays; pg_locks says which, and \
+         pg_terminate_backend() ends it"
+    )]
     Busy,
     /// The session has ended.
     #[error("the listening session was lost")]
@@ -100,13 +109,17 @@ impl Bell {
             database::connect_listening(info, "listen", notified).await.map_err(OpenError::from)?;
         let bell = Self { connection, open, given_up: Notify::new() };
         own_pid.store(bell.try_out(worker, nonce, &tested).await?, Ordering::Relaxed);
+        // The session is ours. Should its path go dead, the server is to notice as soon as we do: it holds our locks.
+        bell.run(KEEPALIVES, "setting up the listening session").await?;
         // Not before it listens: from now on writers ring if they are told to.
         let lock = format!("select pg_catalog.pg_try_advisory_lock_shared({LISTENERS_LOCK})");
-        match bell.run(&lock, "telling writers that a relay listens").await?.as_deref() {
-            Some("t") => Ok(bell),
-            // A writer holds it for as long as it takes to find that nobody has it.
-            _ => Err(BellError::Busy),
+        for _ in 0..LOCK_TRIES {
+            if bell.run(&lock, "telling writers that a relay listens").await?.as_deref() == Some("t") {
+                return Ok(bell);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
         }
+        Err(BellError::Busy)
     }
 
     /// Listens, when the session is one with the connection; returns its process id.

@@ -45,12 +45,20 @@ impl Store {
         Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
     }
 
-    /// How long until the next delivery becomes due that is not due yet; `None` when nothing waits.
+    /// How long until the next delivery becomes due that was not due yet this long ago, which is before the last claim: what
+    /// became due since is due now. `None` when nothing waits.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
-        let rows = self.run("looking for the next due delivery", "select outbox.next_due()", &[]).await?;
+    pub async fn next_due(&self, ago: Duration) -> Result<Option<Duration>, StoreError> {
+        let ago_ms = ago.as_secs_f64() * 1000.0;
+        let rows = self
+            .run(
+                "looking for the next due delivery",
+                "select outbox.next_due($1)",
+                &[(&ago_ms, Type::FLOAT8)],
+            )
+            .await?;
         let ms: Option<f64> = rows.first().and_then(|row| row.get(0));
         Ok(ms.and_then(|ms| Duration::try_from_secs_f64(ms.max(0.0) / 1000.0).ok()))
     }

@@ -1,6 +1,6 @@
 //! What a relay does besides delivering: being seen, and what one relay at a time does for all of them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -86,12 +86,12 @@ impl Store {
         Ok(())
     }
 
-    /// Cancels open deliveries of removed subscriptions; returns how many.
+    /// Cancels open deliveries of removed subscriptions, for at most about this long; returns how many.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn cancel_gone(&self) -> Result<i32, StoreError> {
-        let mut cancelled = 0;
+    pub async fn cancel_gone(&self, within: Duration) -> Result<i32, StoreError> {
+        let (begun, mut cancelled) = (Instant::now(), 0);
         loop {
             let row = self
                 .one(
@@ -102,7 +102,7 @@ impl Store {
                 .await?;
             let batch: i32 = row.map_or(0, |row| row.get(0));
             cancelled += batch;
-            if batch < CANCEL_BATCH {
+            if batch < CANCEL_BATCH || begun.elapsed() > within {
                 return Ok(cancelled);
             }
         }
@@ -116,7 +116,9 @@ impl Store {
         let row = self
             .one(
                 "emptying old leaves",
-                "select leaf, step, moved from outbox.turn_ring($1)",
+                // Not waiting for standbys while nobody can read the leaf; the local disk is waited for anyway.
+                "select r.leaf, r.step, r.moved from \
+                 (select pg_catalog.set_config('synchronous_commit', 'local', true)) as here, outbox.turn_ring($1) as r",
                 &[(&skip, Type::TEXT_ARRAY)],
             )
             .await?;

@@ -132,7 +132,7 @@ CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscrip
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
     AS ...;
-CREATE FUNCTION outbox.next_due() RETURNS double precision
+CREATE FUNCTION outbox.next_due(ago_ms double precision DEFAULT 0) RETURNS double precision
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -745,7 +745,8 @@ CREATE VIEW outbox.delivery_history AS
     a.event_id,
     a.delivery,
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
-    a.response
+    a.response,
+    a.id AS attempt_id
    FROM ((outbox.attempt a
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
@@ -1285,8 +1286,8 @@ GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO 
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.next_due() FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.next_due() TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;

@@ -165,7 +165,7 @@ fn a_relay_that_is_killed_while_the_ring_turns_loses_nothing() {
 }
 
 #[test]
-fn an_idle_round_is_two_short_statements() {
+fn an_idle_relay_is_seen_every_ten_seconds() {
     let stage = stage("idle_house");
     let _relay = stage.relay();
     stage.db.wait_until(&format!("select ({HOLDER}) = 'relay 1'"), SOON);

@@ -49,6 +49,10 @@ enum Write {
     Ring,
     /// Another relay, which kept the bell until now, clears the flag with its last breath.
     Disarm,
+    /// Another relay that listens looks for work.
+    OtherClaims,
+    /// Another relay that listens fails to claim, and lets go what it had locked: it rings the others.
+    OtherFails,
     /// What `outbox.ring()` does in one, step by step: asks whether any relay listens, clears the flag if not, lets others
     /// ask again, rings if one does.
     Ask,
@@ -151,6 +155,14 @@ impl Theatre {
             Write::Look => *armed = self.writer.query_text(look).await == "t",
             Write::Ring if *armed => self.writer.execute("select outbox.ring()").await,
             Write::Disarm => self.other.execute("select setval('outbox.doorbell', 0)").await,
+            Write::OtherClaims => {
+                self.other.execute("select from outbox.claim('other', 10, '{}', '{}', 0)").await;
+            }
+            Write::OtherFails => {
+                let lock = "begin; select from outbox.delivery for update skip locked";
+                self.other.execute(lock).await;
+                self.other.execute("rollback; select pg_notify('outbox', '')").await;
+            }
             Write::Ask => {
                 let ask = "savepoint ask; select pg_try_advisory_xact_lock(8031453476610925570)";
                 // True when there is somebody to ring for.
@@ -362,6 +374,20 @@ fn a_relay_that_takes_the_bell_over_arms_whatever_the_flag_says() {
             }
         }
         assert!(lost > 0, "arming only when the flag is not armed would do");
+    });
+}
+
+/// Another relay may find what was written before this one does, or not, or fail in the middle of it.
+#[test]
+fn a_second_relay_that_listens_loses_nothing_either() {
+    play(&[], async |theatre| {
+        for at in 0..=3 {
+            for other in [Write::OtherClaims, Write::OtherFails] {
+                let mut writer = writer();
+                writer.steps.insert(at, other);
+                theatre.loses_nothing(&writer, false).await;
+            }
+        }
     });
 }
 
