@@ -159,8 +159,8 @@ impl Theatre {
                 self.other.execute("select from outbox.claim('other', 10, '{}', '{}', 0)").await;
             }
             Write::OtherFails => {
-                let lock = "begin; select from outbox.delivery for update skip locked";
-                self.other.execute(lock).await;
+                let locks = "begin; select from outbox.delivery for update skip locked";
+                self.other.execute(locks).await;
                 self.other.execute("rollback; select pg_notify('outbox', '')").await;
             }
             Write::Ask => {

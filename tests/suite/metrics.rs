@@ -25,7 +25,9 @@ fn counts_are_those_of_the_ledger() {
     let relay = stage.relay_with(&["--ops-listen", "0", "--in-flight-max", "7"]);
     let ops = Ops::of(&relay);
     stage.wait_until_drained();
-    let seen = ops.wait_for_metrics(|seen| seen.get("outboxd_outcomes_pending") == Some(0.0));
+    let seen = ops.wait_for_metrics(|seen| {
+        ["outboxd_outcomes_pending", "outboxd_in_flight"].iter().all(|series| seen.get(series) == Some(0.0))
+    });
 
     for class in ["delivered", "rejected", "not_sent", "unknown"] {
         let attempts = stage.count(&format!("outbox.attempt where class = '{class}'"));
