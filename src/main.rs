@@ -134,13 +134,16 @@ async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     signals::heed(stopper, health.clone(), systemd.clone(), Arc::clone(&reload))?;
     let identities = settings.identities.clone();
     tokio::spawn(signals::reload(reload, options.clone(), identities, metrics.clone(), systemd.clone()));
-    tokio::spawn(systemd.attend(health.clone()));
+    tokio::spawn(systemd.clone().attend(health.clone()));
     if let Some(listener) = listener {
         listener.start(Facts { metrics, health: health.clone() })?;
     }
     tokio::select! {
         fit = fit_schema(&settings.database, once, &health) => fit?,
-        () = stop.wait() => return Ok(ExitCode::SUCCESS),
+        () = stop.wait() => {
+            systemd.flush().await;
+            return Ok(ExitCode::SUCCESS);
+        }
     }
     tokio::spawn(watch_schema(settings.database.clone(), health));
     info!(relay = settings.name, database = settings.database.describe(), release = RELEASE, "running");
@@ -152,6 +155,7 @@ async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
             counts.delivered, counts.retrying, counts.dead, counts.cancelled
         );
     }
+    systemd.flush().await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,10 +11,14 @@ use std::time::Duration;
 
 use outboxd::health::Health;
 use sd_notify::NotifyState;
+use tokio::sync::oneshot;
 use tracing::warn;
 
 /// Between two looks before it is ready, and after.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+
+/// How long the last messages may hold up the exit.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Messages that may wait for a service manager that does not read; more are dropped.
 const WAITING_MAX: usize = 64;
@@ -25,10 +29,16 @@ pub(crate) struct Systemd(Arc<Told>);
 
 struct Told {
     /// To the thread that talks: a service manager that does not read blocks it, and nothing else.
-    messages: Option<SyncSender<String>>,
+    messages: Option<SyncSender<Message>>,
     ready: AtomicBool,
     stopping: AtomicBool,
     status: Mutex<String>,
+}
+
+enum Message {
+    Tell(String),
+    /// Answered when all before it has been told.
+    Flush(oneshot::Sender<()>),
 }
 
 impl Systemd {
@@ -113,16 +123,33 @@ impl Systemd {
         let Some(messages) = &self.0.messages else { return };
         let lines: Vec<_> = states.iter().map(ToString::to_string).collect();
         // Full: whoever does not read 64 messages does not miss one more.
-        let _ = messages.try_send(lines.join("\n"));
+        let _ = messages.try_send(Message::Tell(lines.join("\n")));
+    }
+
+    /// Waits until all has been told, but not for long: the process is about to end, and the thread that talks with it.
+    pub(crate) async fn flush(&self) {
+        let Some(messages) = &self.0.messages else { return };
+        let (told, done) = oneshot::channel();
+        if messages.try_send(Message::Flush(told)).is_ok() {
+            let _ = tokio::time::timeout(FAREWELL, done).await;
+        }
     }
 }
 
 /// Starts the thread that talks; it ends with the process.
-fn talk() -> SyncSender<String> {
-    let (sender, messages) = sync_channel::<String>(WAITING_MAX);
+fn talk() -> SyncSender<Message> {
+    let (sender, messages) = sync_channel::<Message>(WAITING_MAX);
     std::thread::spawn(move || {
         let mut failed = false;
         for message in messages {
+            let message = match message {
+                Message::Tell(message) => message,
+                Message::Flush(told) => {
+                    // Nobody waits any more.
+                    let _ = told.send(());
+                    continue;
+                }
+            };
             let result = sd_notify::notify(&[NotifyState::Custom(&message)]);
             if let (Err(problem), false) = (&result, failed) {
                 warn!("the service manager cannot be told {message:?}: {problem}");
