@@ -84,6 +84,18 @@ fn what_was_due_later_when_the_relay_fell_asleep_wakes_it_in_time() {
     stage.receiver.wait_for(1, WOKEN);
 }
 
+/// The relay asks after it has claimed: what became due between the two must be in one of the answers.
+#[test]
+fn what_became_due_since_the_last_claim_is_due_now() {
+    let stage = Stage::new("doorbell_between");
+    stage.subscribe("");
+    stage.emit(1);
+    stage.db.psql("update outbox.delivery set due_at = clock_timestamp() - interval '50 ms'");
+    assert_eq!(stage.db.psql("select outbox.next_due(0) is null, outbox.next_due(60000) < 0"), "t|t");
+    stage.db.psql("update outbox.subscription set status = 'paused'");
+    assert_eq!(stage.db.psql("select outbox.next_due(60000) is null"), "t", "nobody may claim it");
+}
+
 #[test]
 fn one_of_several_relays_keeps_the_bell_and_any_of_them_hears_it() {
     let stage = Stage::new("doorbell_keeper");
