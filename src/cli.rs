@@ -92,7 +92,7 @@ pub struct Uninstall {
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct Run {
-    /// Deliver what is due, print how much that was, and exit.
+    /// Deliver what is due, empty what retention says, print how much was delivered, and exit.
     #[arg(long)]
     pub once: bool,
     /// Folder with one folder per TLS identity: NAME/tls.crt and NAME/tls.key (PEM, PKCS#8) to show, NAME/ca.crt to

@@ -61,7 +61,7 @@ begin
         where s.status = 'gone' and s.updated_at < _now - interval '8 days'
             and s.updated_xid < pg_snapshot_xmin(pg_current_snapshot())
             and s.updated_xid < all (
-                -- 32 bits, counted back from now; rather too old by some than too young.
+                -- 32 bits, counted back from now.
                 select (greatest(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - age(a.backend_xmin), 0))::text::xid8
                 from pg_stat_activity a
                 where a.datname = current_database() and a.backend_xmin is not null and a.pid <> pg_backend_pid())
