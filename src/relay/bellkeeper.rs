@@ -103,7 +103,10 @@ impl Bellkeeper {
         let Some(bell) = self.session.clone().filter(|_| !self.gave_way) else { return };
         self.gave_way = true;
         let armed = if rule.bell() == doorbell::Bell::Kept {
-            bell.arm().await.map(|()| rule.armed(Instant::now()))
+            bell.arm().await.map(|()| {
+                self.metrics.armed();
+                rule.armed(Instant::now());
+            })
         } else {
             Ok(())
         };
