@@ -240,7 +240,7 @@ create table outbox.dead_letter (
 );
 create index dead_letter_by_subscription on outbox.dead_letter (subscription, died_at);
 
--- Relays that have been seen; for people only, nothing is decided by it.
+-- Relays that have been seen; for people only, nothing is decided by it. stopped_at: it ended in order, and has not come back.
 create table outbox.relay (
     name         text primary key,
     host         text        not null,
@@ -248,7 +248,8 @@ create table outbox.relay (
     release      text        not null,
     doorbell     text,
     started_at   timestamptz not null default clock_timestamp(),
-    last_seen_at timestamptz not null default clock_timestamp()
+    last_seen_at timestamptz not null default clock_timestamp(),
+    stopped_at   timestamptz
 );
 
 -- The ring: eight leaves, one per day (outbox.slot() says which), made once so that nothing has to run DDL later.

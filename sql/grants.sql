@@ -27,18 +27,19 @@ begin
         grant select (id, key, subscriber, pattern, identity, status, concurrency, deadline, max_attempts, backoff_base,
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
             outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_reader;
     end if;
     if _relay then
         grant usage on schema outbox to outbox_relay;
-        grant select on outbox.definition_history, outbox.refinery_schema_history to outbox_relay;
+        grant select on outbox.definition_history, outbox.refinery_schema_history, outbox.destination to outbox_relay;
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
             outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
-            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text), outbox.require_home(),
-            outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
+            outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
+            outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
+            outbox.endpoint(text),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
         grant select, update on sequence outbox.doorbell to outbox_relay;
     end if;
@@ -60,7 +61,7 @@ begin
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
-            outbox.home(), outbox.require_home(), outbox.adopt_database(),
+            outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;

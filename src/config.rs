@@ -1,5 +1,8 @@
 //! From options to settings that hold: everything is checked before anything starts, and every problem is told at once.
 
+mod listen;
+mod post;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -9,6 +12,8 @@ use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::relay::Settings;
+pub use listen::{certificate_names, listen};
+pub use post::endpoint;
 
 /// What is wrong with the options, one sentence each, with the way out.
 #[derive(Debug, thiserror::Error)]
@@ -72,14 +77,18 @@ pub fn identities(options: &Run) -> Result<Identities, ConfigError> {
 /// When the text is neither a port nor an address with a port.
 pub fn ops_listen(options: &Run) -> Result<Option<SocketAddr>, ConfigError> {
     let Some(text) = options.ops_listen.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    address("--ops-listen", text, 9464).map(Some).map_err(|problem| ConfigError(vec![problem]))
+}
+
+/// An address and a port; a port alone is one of 127.0.0.1.
+fn address(option: &str, text: &str, example: u16) -> Result<SocketAddr, String> {
     let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')).unwrap_or(text);
-    match port.parse().map(loopback).ok().or_else(|| text.parse().ok()) {
-        Some(address) => Ok(Some(address)),
-        None => Err(ConfigError(vec![format!(
-            "--ops-listen is {text:?}: it must be a port (9464), or an address and a port (0.0.0.0:9464, [::1]:9464)"
-        )])),
-    }
+    port.parse().map(loopback).ok().or_else(|| text.parse().ok()).ok_or_else(|| {
+        format!(
+            "{option} is {text:?}: it must be a port ({example}), or an address and a port (0.0.0.0:{example}, [::1]:{example})"
+        )
+    })
 }
 
 fn number(option: &str, text: &str, min: u64, max: u64, problems: &mut Vec<String>) -> u64 {

@@ -58,8 +58,8 @@ struct Failing {
 struct Head {
     waiting: Waiting,
     since: Instant,
-    /// When it was last found unchanged; `None` while it was seen once.
-    confirmed: Option<Instant>,
+    /// A claim that could have taken it passed it over between two measurements: true until something else is first.
+    passed_over: bool,
 }
 
 /// A subscription with room for another POST whose first due delivery nobody has claimed.
@@ -150,8 +150,15 @@ impl Health {
         self.facts().stopping = true;
     }
 
+    /// When a claim last could have taken more than it found: to be noted before a measurement, for [`Health::measured`].
+    #[must_use]
+    pub fn last_look(&self) -> Option<Instant> {
+        self.facts().unfilled_at
+    }
+
     /// What was found due and unclaimed, in place of what was found before; nothing when it could not be looked at.
-    pub fn measured(&self, found: Vec<Waiting>) {
+    /// `looked_at` is the last look for work from before this measurement: a look during it may have taken what it found.
+    pub fn measured(&self, found: Vec<Waiting>, looked_at: Option<Instant>) {
         let now = Instant::now();
         let mut facts = self.facts();
         let mut before = std::mem::take(&mut facts.heads);
@@ -162,7 +169,8 @@ impl Health {
                 #[allow(clippy::float_cmp, reason = "the same instant of the database's clock, unchanged")]
                 let same = same.filter(|head| head.waiting.due_at == waiting.due_at);
                 let since = same.as_ref().map_or(now, |head| head.since);
-                (waiting.subscription, Head { waiting, since, confirmed: same.map(|_| now) })
+                let passed_over = same.is_some_and(|head| head.passed_over || Some(head.since) < looked_at);
+                (waiting.subscription, Head { waiting, since, passed_over })
             })
             .collect();
     }
@@ -231,11 +239,10 @@ impl Facts {
     /// What two measurements in a row found due for long and unclaimed, although this relay looked for work in between,
     /// and could have taken more than it found. With a claim that works, only a row that somebody has locked is like this.
     fn stalled(&self) -> Option<String> {
-        let looked_at = self.unfilled_at?;
         let stalled: Vec<&Waiting> = self
             .heads
             .values()
-            .filter(|head| head.since < looked_at && head.confirmed.is_some_and(|again| looked_at < again))
+            .filter(|head| head.passed_over)
             .map(|head| &head.waiting)
             .filter(|waiting| waiting.due_for >= STALLED)
             .collect();
@@ -355,26 +362,30 @@ mod tests {
     fn a_due_delivery_counts_as_stalled_once_it_was_passed_over() {
         let health = Health::default();
         health.claimed(true);
-        health.measured(head(1000.0, 70.0));
-        health.measured(head(1000.0, 80.0));
+        health.measured(head(1000.0, 70.0), health.last_look());
+        health.measured(head(1000.0, 80.0), health.last_look());
         assert!(health.unready().is_empty(), "no claim in between: it may have been too busy");
         health.claimed(false);
-        health.measured(head(1000.0, 90.0));
+        health.measured(head(1000.0, 90.0), health.last_look());
         assert!(health.unready().is_empty(), "that claim was full");
         health.claimed(true);
         assert!(health.unready().is_empty(), "it may have been claimed just now");
-        health.measured(head(1000.0, 100.0));
+        health.measured(head(1000.0, 100.0), health.last_look());
         let reasons = health.unready();
         assert!(
             reasons.len() == 1 && reasons[0].contains("subscription 5 (a b) has been due for 100 s"),
             "{reasons:?}"
         );
-        health.measured(head(1001.0, 99.0));
+        health.claimed(true);
+        assert_eq!(health.unready(), reasons, "that claim did not get it either, for all we know");
+        health.measured(head(1000.0, 110.0), health.last_look());
+        assert_eq!(health.unready().len(), 1);
+        health.measured(head(1001.0, 99.0), health.last_look());
         assert!(health.unready().is_empty(), "another one is first: the queue moves");
         health.claimed(true);
-        health.measured(head(1001.0, 59.0));
+        health.measured(head(1001.0, 59.0), health.last_look());
         assert!(health.unready().is_empty(), "not for long");
-        health.measured(Vec::new());
+        health.measured(Vec::new(), health.last_look());
         assert!(health.unready().is_empty());
     }
 

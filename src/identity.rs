@@ -32,6 +32,8 @@ pub struct Identity {
     pub roots: Option<PathBuf>,
     /// The client certificate's file; `None` shows none.
     pub certificate: Option<PathBuf>,
+    /// Where its files are, or would be; `None` for a relay that was given no folder of identities.
+    pub folder: Option<PathBuf>,
 }
 
 impl Identity {
@@ -42,6 +44,26 @@ impl Identity {
             Some(path) => format!("identity {:?} ({})", self.name, path.display()),
             None => format!("identity {:?}, which has none (no tls.crt and tls.key)", self.name),
         }
+    }
+
+    /// For messages: what to do so that a file is in it: `put tls.crt and tls.key into /etc/…/acme and send the relay SIGHUP`.
+    #[must_use]
+    pub fn put(&self, files: &str) -> String {
+        match &self.folder {
+            Some(folder) => format!("put {files} into {} and send the relay SIGHUP", folder.display()),
+            None => format!(
+                "put {files} into the folder FOLDER/{}, and start the relay with --identities FOLDER",
+                self.name
+            ),
+        }
+    }
+
+    /// The same trust without the client certificate: how a stranger would be received.
+    ///
+    /// # Errors
+    /// When the CA file can no longer be used.
+    pub fn without_certificate(&self) -> Result<Self, IdentityError> {
+        build(&self.name, None, self.roots.clone(), self.folder.clone())
     }
 }
 
@@ -115,7 +137,7 @@ impl Identities {
             }
         }
         if !found.contains_key(DEFAULT) && problems.is_empty() {
-            match build(DEFAULT, None, None) {
+            match build(DEFAULT, None, None, folder.map(|folder| folder.join(DEFAULT))) {
                 Ok(identity) => {
                     found.insert(DEFAULT.to_owned(), Arc::new(identity));
                 }
@@ -161,7 +183,10 @@ impl Identities {
 }
 
 /// The folders in `folder`. Names that begin with a dot are how Kubernetes swaps a mounted secret: not identities.
-fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, IdentityError> {
+///
+/// # Errors
+/// [`IdentityError::Folder`].
+pub fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, IdentityError> {
     let unreadable = |source| IdentityError::Folder { path: folder.to_owned(), source };
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -175,7 +200,11 @@ fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, IdentityError> {
     Ok(folders)
 }
 
-fn read_identity(folder: &Path) -> Result<Identity, IdentityError> {
+/// Reads the identity in one folder.
+///
+/// # Errors
+/// What is wrong with the name of the folder or with its files.
+pub fn read_identity(folder: &Path) -> Result<Identity, IdentityError> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) || name.starts_with('-') {
@@ -190,13 +219,14 @@ fn read_identity(folder: &Path) -> Result<Identity, IdentityError> {
         (false, false) if !roots.exists() => return Err(IdentityError::Empty(folder.to_owned())),
         (false, false) => None,
     };
-    build(name, client, roots.exists().then_some(roots))
+    build(name, client, roots.exists().then_some(roots), Some(folder.to_owned()))
 }
 
 fn build(
     name: &str,
     client: Option<(PathBuf, PathBuf)>,
     roots: Option<PathBuf>,
+    folder: Option<PathBuf>,
 ) -> Result<Identity, IdentityError> {
     let mut builder = native_tls::TlsConnector::builder();
     builder.min_protocol_version(Some(Protocol::Tlsv12));
@@ -219,5 +249,6 @@ fn build(
         connector: connector.into(),
         roots,
         certificate: client.map(|(certificate, _)| certificate),
+        folder,
     })
 }

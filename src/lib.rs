@@ -10,21 +10,30 @@
 //! | see how the schema gets into a database | [`schema`] |
 //! | see how a connection string is understood | [`conninfo`], [`database`] |
 //! | see which certificates are used | [`identity`], [`pem`] |
+//! | see how a developer receives | [`receiver`], [`certificates`] |
+//! | see how it is tried out | [`dev`], [`throwaway`] |
 //! | see what operators see | [`metrics`], [`health`], [`ops`] |
 
 pub mod backoff;
+pub mod certificates;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod conninfo;
 pub mod database;
 pub mod delivery;
+pub mod dev;
 pub mod health;
 pub mod identity;
 pub mod metrics;
 pub mod model;
 pub mod ops;
 pub mod pem;
+pub mod receiver;
 pub mod relay;
 pub mod schema;
+pub mod screen;
 pub mod shutdown;
+pub mod status;
 pub mod store;
+pub mod throwaway;

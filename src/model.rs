@@ -182,3 +182,38 @@ pub struct Report {
     /// What follows.
     pub verdict: Verdict,
 }
+
+/// A table outside schema outbox, as far as watching goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// As it is written in SQL: `orders`, `shop."Odd name"`.
+    pub sql: String,
+    /// Its name alone.
+    pub name: String,
+    /// Why it cannot be watched, as the rest of a sentence.
+    pub obstacle: Option<String>,
+}
+
+/// A relay that has been seen lately.
+#[derive(Debug, Clone)]
+pub struct SeenRelay {
+    /// Its name.
+    pub name: String,
+    /// Its machine.
+    pub host: String,
+    /// How long ago, by the database's clock.
+    pub seconds: f64,
+}
+
+/// A subscription that a relay would deliver for.
+#[derive(Debug, Clone)]
+pub struct OtherSubscription {
+    /// `outbox.subscription.id`.
+    pub id: i64,
+    /// Who receives.
+    pub subscriber: String,
+    /// What.
+    pub pattern: String,
+    /// Where, without path or query, which may hold secrets.
+    pub endpoint: String,
+}

@@ -1,23 +1,38 @@
 //! The demo: a throw-away Postgres, a subscriber behind mTLS that verifies every signature, the relay, and something to
 //! do. Each workload checks that exactly the expected POSTs arrived, and says what is missing when they did not.
 //! Run it through `./contrib/demo`, which installs and builds what it needs.
+#![allow(clippy::doc_markdown, reason = "the options' comments are the help text, printed as they stand")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a demo shows what it does")]
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod event;
+mod guard;
+mod live;
 mod pgbench;
 mod shop;
 mod stage;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use stage::Stage;
 
-/// Plays a workload on a throw-away Postgres and checks what arrives.
+/// Plays a workload on a throw-away Postgres, checks what arrives, and stays open to play with.
+///
+/// Then every statement that changes something is shown, with the POSTs it becomes: verified, with type, object, age,
+/// attempt, what the subscriber answered, and webhook-id. Join in with the psql line that is printed.
+///
+/// Keys, each with Enter: s stops the subscriber and starts it again; k kills the relay with -9 and starts another;
+/// h makes the subscriber slow and fast again; ? explains; q ends. Ctrl-C, SIGTERM and a closed terminal end it too.
+/// Input that ends does not. Whatever ends it, server, relay and files are gone afterwards.
+///
+/// Exit code: 0 when everything arrived as it should, 1 when not. NO_COLOR turns colours off.
 #[derive(Debug, Parser)]
-#[command(name = "./contrib/demo")]
+#[command(name = "./contrib/demo", max_term_width = 100)]
 struct Options {
     /// What to play.
     #[arg(long, value_enum, default_value = "shop")]
@@ -40,15 +55,26 @@ enum Workload {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let result = match options.workload {
-        Workload::Shop => shop::play(&options.outboxd),
-        Workload::Pgbench => pgbench::play(&options.outboxd),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match play(&options) {
+        Ok(()) => {
+            if !options.once {
+                // Nobody may be there any more to read it.
+                drop(writeln!(std::io::stdout(), "ended; server, relay and files are gone"));
+            }
+            ExitCode::SUCCESS
+        }
         Err(missing) => {
             eprintln!("\nNOT AS EXPECTED: {missing}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn play(options: &Options) -> Result<(), String> {
+    let stage = Stage::set(&options.outboxd, !options.once)?;
+    let lines = match options.workload {
+        Workload::Shop => shop::play(&stage)?,
+        Workload::Pgbench => pgbench::play(&stage)?,
+    };
+    if options.once { Ok(()) } else { live::stay(&stage, &lines) }
 }

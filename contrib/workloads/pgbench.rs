@@ -1,13 +1,14 @@
 //! Real input: pgbench, which knows nothing of outboxd, writes its own tables; the relay is killed in the middle.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::stage::{Event, SOON, Stage};
+use crate::event::Event;
+use crate::live::Lines;
+use crate::stage::{SOON, Stage};
 use crate::support::Request;
 
 /// How long pgbench writes.
@@ -19,10 +20,19 @@ const WATCHES: [(&str, &str, &str); 3] = [
     ("pgbench_branches", "Branch", "bid"),
 ];
 
-pub(crate) fn play(outboxd: &Path) -> Result<(), String> {
-    let stage = Stage::set(outboxd)?;
+/// What there is to play with afterwards.
+const LINES: Lines = Lines {
+    change: &[
+        "update pgbench_accounts set abalance = abalance + 100 where aid = 7;",
+        "update pgbench_tellers set tbalance = 0 where tid <= 3;",
+    ],
+    rollback: "begin; delete from pgbench_accounts; rollback;",
+    crowd: Some("pgbench -n -c 4 -T 5"),
+};
+
+pub(crate) fn play(stage: &Stage) -> Result<Lines, String> {
     println!("$ pgbench -i");
-    if !pgbench(&stage, &["-i", "-q"])?.wait().is_ok_and(|status| status.success()) {
+    if !pgbench(stage, &["-i", "-q"])?.wait().is_ok_and(|status| status.success()) {
         return Err("pgbench -i failed".to_owned());
     }
     for (table, object, _) in WATCHES {
@@ -35,7 +45,7 @@ pub(crate) fn play(outboxd: &Path) -> Result<(), String> {
 
     println!("$ pgbench -c 4 -T {SECONDS}");
     let begin = Instant::now();
-    let mut writers = pgbench(&stage, &["-c", "4", "-T", &SECONDS.to_string()])?;
+    let mut writers = pgbench(stage, &["-c", "4", "-T", &SECONDS.to_string()])?;
     // In the middle: when half of the time has passed and posts are under way.
     let half = Duration::from_secs(SECONDS / 2);
     while begin.elapsed() < half {
@@ -56,7 +66,9 @@ pub(crate) fn play(outboxd: &Path) -> Result<(), String> {
     let drained = begin.elapsed();
     second.signal("TERM");
     second.wait(SOON);
-    judge(&stage, &secret, drained)
+    stage.relay_is_gone();
+    judge(stage, &secret, drained)?;
+    Ok(LINES)
 }
 
 fn pgbench(stage: &Stage, options: &[&str]) -> Result<Child, String> {

@@ -1,8 +1,8 @@
 //! A small shop, played from psql.
 
-use std::path::Path;
-
-use crate::stage::{Event, SOON, Stage};
+use crate::event::Event;
+use crate::live::Lines;
+use crate::stage::{SOON, Stage};
 use crate::support::{Reply, Request};
 
 /// Statements of one transaction each, and the POSTs that must come of them.
@@ -25,7 +25,8 @@ insert into customer values (1, 'Ada'), (2, 'Grace');
 const STEPS: &[Step] = &[
     Step {
         title: "An order and its lines",
-        sql: "insert into orders values (17, 1, 'new'); insert into order_line values (17, 1, 'lamp', 2), (17, 2, 'bulb', 12345678901234567.125)",
+        sql: "insert into orders values (17, 1, 'new'); \
+              insert into order_line values (17, 1, 'lamp', 2), (17, 2, 'bulb', 12345678901234567.125)",
         posts: &[("Order.Create", "17"), ("OrderLine.Create", "[17, 1]"), ("OrderLine.Create", "[17, 2]")],
         failures: 0,
     },
@@ -49,7 +50,8 @@ const STEPS: &[Step] = &[
     },
     Step {
         title: "A savepoint rolled back, the rest committed",
-        sql: "savepoint s; delete from orders where id = 17; rollback to s; update order_line set article = 'LED' where order_id = 17 and line = 2",
+        sql: "savepoint s; delete from orders where id = 17; rollback to s; \
+              update order_line set article = 'LED' where order_id = 17 and line = 2",
         posts: &[("OrderLine.Update", "[17, 2]")],
         failures: 0,
     },
@@ -76,8 +78,18 @@ const STEPS: &[Step] = &[
 /// Rows of the bulk steps.
 const BULK: usize = 1000;
 
-pub(crate) fn play(outboxd: &Path) -> Result<(), String> {
-    let stage = Stage::set(outboxd)?;
+/// What there is to play with afterwards.
+const LINES: Lines = Lines {
+    change: &[
+        "insert into orders values (2001, 1, 'new');",
+        "update orders set status = 'paid' where id in (1, 2001);",
+        "delete from orders where id = 2001;",
+    ],
+    rollback: "begin; delete from orders; rollback;",
+    crowd: None,
+};
+
+pub(crate) fn play(stage: &Stage) -> Result<Lines, String> {
     stage.database.psql(SETUP);
     for statement in
         ["select outbox.watch('orders', 'Order');", "select outbox.watch('order_line', 'OrderLine');"]
@@ -91,18 +103,19 @@ pub(crate) fn play(outboxd: &Path) -> Result<(), String> {
     println!("\nSQL → POST, object, milliseconds from the change to its arrival");
     let mut seen = 0;
     for step in STEPS {
-        seen = take(&stage, &secret, step, seen)?;
+        seen = take(stage, &secret, step, seen)?;
     }
-    bulk(&stage, &secret, seen)?;
-    books(&stage)?;
+    bulk(stage, &secret, seen)?;
+    books(stage)?;
     relay.signal("TERM");
     let code = relay.wait(SOON);
+    stage.relay_is_gone();
     println!("$ kill -TERM {}   # exit code {code}", relay.pid());
     if code != 0 {
         return Err(format!("the relay ended with exit code {code}:\n{}", relay.lines().join("\n")));
     }
     println!("\nExactly the expected POSTs arrived, every signature verified, every attempt on record.");
-    Ok(())
+    Ok(LINES)
 }
 
 /// Plays a step and checks what arrived since the one before: these POSTs, no more, no fewer.

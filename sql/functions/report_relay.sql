@@ -12,5 +12,5 @@ as $$
         last_seen_at = clock_timestamp(),
         started_at = case when r.pid = excluded.pid and r.host = excluded.host then r.started_at else clock_timestamp() end,
         host = excluded.host, pid = excluded.pid, release = excluded.release,
-        doorbell = excluded.doorbell
+        doorbell = excluded.doorbell, stopped_at = null
 $$;

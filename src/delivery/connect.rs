@@ -48,7 +48,7 @@ pub(super) async fn connect(destination: &Destination) -> Result<Sender, Failure
     Ok(sender)
 }
 
-async fn dial(host: &str, port: u16) -> Result<TcpStream, Failure> {
+pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, Failure> {
     let addresses = timeout(NAME_LIMIT, lookup_host((host, port)))
         .await
         .map_err(|_| Failure::name(host, &format!("no answer within {NAME_LIMIT:?}")))?

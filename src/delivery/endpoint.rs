@@ -40,6 +40,34 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// Where POSTs to a URL go, with the identity of that name.
+    ///
+    /// # Errors
+    /// When the URL or the identity cannot be used.
+    pub fn new(url: &str, identity: Option<&str>, identities: &Identities) -> Result<Self, EndpointError> {
+        let url = Url::parse(url).map_err(|e| EndpointError::Url(e.to_string()))?;
+        Self::of(&url, identity, identities)
+    }
+
+    fn of(url: &Url, identity: Option<&str>, identities: &Identities) -> Result<Self, EndpointError> {
+        let host = match url.host() {
+            Some(Host::Domain(name)) => name.to_owned(),
+            Some(Host::Ipv4(address)) => address.to_string(),
+            Some(Host::Ipv6(address)) => address.to_string(),
+            None => return Err(EndpointError::Url("it has no host".into())),
+        };
+        let tls = match url.scheme() {
+            "https" => Some(identities.get(identity).ok_or_else(|| EndpointError::UnknownIdentity {
+                name: identity.unwrap_or_default().to_owned(),
+                known: identities.names(),
+            })?),
+            "http" => None,
+            other => return Err(EndpointError::Url(format!("{other}:// is not supported"))),
+        };
+        let port = url.port_or_known_default().ok_or_else(|| EndpointError::Url("it has no port".into()))?;
+        Ok(Self { host, port, tls })
+    }
+
     /// Two destinations with equal keys may share connections. An identity that was read again has another serial: what
     /// was opened with the old certificate is never used again.
     #[must_use]
@@ -77,27 +105,11 @@ impl Endpoint {
     /// When its URL, identity or a header cannot be used; each attempt then fails with this sentence.
     pub fn new(subscription: &Subscription, identities: &Identities) -> Result<Self, EndpointError> {
         let url = Url::parse(&subscription.url).map_err(|e| EndpointError::Url(e.to_string()))?;
-        let host = match url.host() {
-            Some(Host::Domain(name)) => name.to_owned(),
-            Some(Host::Ipv4(address)) => address.to_string(),
-            Some(Host::Ipv6(address)) => address.to_string(),
-            None => return Err(EndpointError::Url("it has no host".into())),
-        };
-        let tls = match url.scheme() {
-            "https" => Some(identities.get(subscription.identity.as_deref()).ok_or_else(|| {
-                EndpointError::UnknownIdentity {
-                    name: subscription.identity.clone().unwrap_or_default(),
-                    known: identities.names(),
-                }
-            })?),
-            "http" => None,
-            other => return Err(EndpointError::Url(format!("{other}:// is not supported"))),
-        };
-        let port = url.port_or_known_default().ok_or_else(|| EndpointError::Url("it has no port".into()))?;
+        let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
         let authority = url.authority();
         Ok(Self {
             subscription: subscription.id,
-            destination: Destination { host, port, tls },
+            destination,
             path: url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,

@@ -1,6 +1,7 @@
 //! What went wrong, as a class (did the subscriber see the request?), a word for grouping and a sentence to act on.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,19 +28,50 @@ impl Failure {
     }
 
     pub(super) fn name(host: &str, why: &str) -> Self {
-        Self::not_sent("dns", format!("the name {host} cannot be resolved: {why}"))
+        Self::not_sent(
+            "dns",
+            format!(
+                "the name {host} cannot be resolved: {why}; check how the URL's host is spelt, and whether this machine's \
+             resolver knows it (getent hosts {host})"
+            ),
+        )
     }
 
     pub(super) fn tcp(address: SocketAddr, error: &std::io::Error) -> Self {
-        Self::not_sent("connect", format!("no connection to {address}: {error}"))
+        let advice = match error.kind() {
+            ErrorKind::ConnectionRefused => {
+                "; nothing listens there: check host and port of the URL, or start the subscriber"
+            }
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                "; this machine has no way there: check the URL's host, routes and firewalls"
+            }
+            _ => "",
+        };
+        Self::not_sent("connect", format!("no connection to {address}: {error}{advice}"))
     }
 
     pub(super) fn tcp_timeout(address: SocketAddr, limit: Duration) -> Self {
-        Self::not_sent("connect_timeout", format!("no connection to {address} within {limit:?}"))
+        Self::not_sent(
+            "connect_timeout",
+            format!(
+                "no connection to {address} within {limit:?}; check host and port of the URL, and whether a firewall drops \
+             packets on the way"
+            ),
+        )
     }
 
     pub(super) fn deadline(limit: Duration, class: Class, when: &str) -> Self {
-        Self { class, word: "timeout", sentence: format!("the deadline of {limit:?} passed {when}") }
+        let advice = match class {
+            Class::NotSent => "check host and port of the URL, and firewalls on the way",
+            _ => {
+                "a subscriber should answer first and work afterwards; outbox.subscription.deadline may be up to 60 s"
+            }
+        };
+        Self {
+            class,
+            word: "timeout",
+            sentence: format!("the deadline of {limit:?} passed {when}; {advice}"),
+        }
     }
 
     /// A TLS handshake that failed. Nothing of the request was written.
@@ -50,6 +82,22 @@ impl Failure {
         }
         let (word, advice) = server_certificate(&text, host, identity);
         Self::not_sent(word, format!("{advice} ({text})"))
+    }
+
+    /// A connection that was closed, or on which an alert came, when the handshake was over and before anything was sent:
+    /// under TLS 1.3 that is how a client certificate is refused.
+    pub(super) fn after_handshake(error: Option<&std::io::Error>, identity: &Identity) -> Self {
+        let text = error.map_or_else(|| "closed".to_owned(), |error| chain(error));
+        client_certificate(&text, identity).unwrap_or_else(|| {
+            Self::not_sent(
+                "connection_closed",
+                format!(
+                    "the subscriber closed the connection after the handshake; a server that refuses the client \
+                     certificate may do so, and ours is {} ({text})",
+                    identity.describe()
+                ),
+            )
+        })
     }
 
     /// A request that failed on an open connection. `fresh`: nothing was ever answered on it.
@@ -69,10 +117,14 @@ impl Failure {
             );
         }
         if error.is_parse() || error.is_parse_status() {
+            let hint = match &destination.tls {
+                None => "; if that port speaks TLS, the URL must begin with https://",
+                Some(_) => "",
+            };
             return Self {
                 class: Class::Unknown,
                 word: "malformed_response",
-                sentence: format!("the subscriber's answer is not HTTP/1.1 ({text})"),
+                sentence: format!("the subscriber's answer is not HTTP/1.1{hint} ({text})"),
             };
         }
         let hint = match &destination.tls {
@@ -111,10 +163,14 @@ fn client_certificate(text: &str, identity: &Identity) -> Option<Failure> {
     .into_iter()
     .find(|(name, _)| alert.starts_with(name))?
     .1;
+    let way_out = match &identity.certificate {
+        Some(_) => String::new(),
+        None => format!("; {}", identity.put("tls.crt and tls.key, as the subscriber accepts them,")),
+    };
     Some(Failure::not_sent(
         "tls_client_certificate",
         format!(
-            "the subscriber refused our client certificate, {}: {what} (alert {alert})",
+            "the subscriber refused our client certificate, {}: {what}{way_out} (alert {alert})",
             identity.describe()
         ),
     ))
@@ -145,19 +201,26 @@ fn server_certificate(text: &str, host: &str, identity: &Identity) -> (&'static 
         || has("unable to verify")
     {
         let trusted = match &identity.roots {
-            Some(path) => path.display().to_string(),
-            None => {
-                format!("the system's store; a private CA goes into ca.crt of identity {:?}", identity.name)
-            }
+            Some(path) => format!("{}; add it there and send the relay SIGHUP", path.display()),
+            None => format!("the system's store; {}", identity.put("it as ca.crt")),
         };
         (
             "tls_unknown_ca",
-            format!("the CA of the certificate of {host} is not among those trusted in {trusted}"),
+            format!(
+                "the CA of the certificate of {host}, or that certificate itself where it is self-signed, is not among \
+                 those trusted in {trusted}"
+            ),
         )
     } else if has("unsupported protocol") || has("protocol version") {
         ("tls_version", format!("{host} does not speak TLS 1.2 or later"))
     } else if has("wrong version number") || has("http request") {
-        ("tls_not_spoken", format!("{host} does not speak TLS on this port"))
+        (
+            "tls_not_spoken",
+            format!(
+                "{host} does not speak TLS on this port: check the port of the URL; if plain HTTP is meant, the URL \
+                 begins with http://, after update outbox.setting set http_allowed = true"
+            ),
+        )
     } else if has("certificate verify failed") {
         ("tls_certificate", format!("the certificate of {host} is not acceptable"))
     } else {

@@ -2,17 +2,19 @@
 //!
 //! `endpoint` is a subscription made ready to send to; `connect` opens connections (name, TCP, TLS); `pool` keeps them
 //! alive between POSTs; `signature` signs; `post` is the one attempt with its one deadline; `failure` puts what went wrong
-//! into a class and a sentence.
+//! into a class and a sentence; `handshake` tries a destination and sends nothing.
 
 mod connect;
 mod endpoint;
 mod failure;
+mod handshake;
 mod pool;
 mod post;
 mod signature;
 
-pub use endpoint::{Endpoint, EndpointError};
+pub use endpoint::{Destination, Endpoint, EndpointError};
 pub use failure::Failure;
+pub use handshake::handshake;
 pub use pool::Pool;
 pub use post::post;
-pub use signature::sign;
+pub use signature::{secret, sign};

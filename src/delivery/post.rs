@@ -182,6 +182,10 @@ fn rejection(status: StatusCode) -> String {
             "the subscriber answered {}{reason}: it does not accept our credentials; check headers, identity and signing secret",
             status.as_u16()
         ),
+        404 | 405 => format!(
+            "the subscriber answered {}{reason}: it takes no POST at this path; check the path of the URL",
+            status.as_u16()
+        ),
         code => format!("the subscriber answered {code}{reason}"),
     }
 }

@@ -21,18 +21,24 @@ pub fn sign(secrets: &[Vec<u8>], webhook_id: &str, timestamp: i64, body: &[u8]) 
     secrets.iter().filter_map(signature).collect::<Vec<_>>().join(" ")
 }
 
+/// A secret as it is written, `whsec_` and base64; the prefix may be missing. `None` when it is not that, or empty.
+#[must_use]
+pub fn secret(text: &str) -> Option<Vec<u8>> {
+    let text = text.trim();
+    let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok()?;
+    (!bytes.is_empty()).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn secret(base64: &str) -> Vec<u8> {
-        STANDARD.decode(base64).expect("base64")
-    }
-
     /// The vectors of the Go reference library and of the specification's example message.
     #[test]
     fn published_vectors() {
-        let key = secret("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let key = secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
+        assert_eq!(secret("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").as_ref(), Some(&key));
+        assert_eq!([secret("whsec_"), secret("whsec_%")], [None, None]);
         for (id, timestamp, body, expected) in [
             (
                 "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -47,6 +47,7 @@ pub(super) struct Families {
     pub(super) doorbell_arms: Counter,
     pub(super) doorbell_state: State,
     pub(super) reloads: Counters,
+    pub(super) last_reload: Gauge,
     pub(super) ready: Gauge,
     pub(super) backlog: Measured,
 }
@@ -80,6 +81,7 @@ impl Families {
             doorbell_arms: Counter::default(),
             doorbell_state: State::default(),
             reloads: zeros("result", &["ok", "failed"]),
+            last_reload: Gauge::default(),
             ready: Gauge::default(),
             backlog: Measured::default(),
         };
@@ -102,6 +104,10 @@ impl Families {
         add(&mut registry, "start_time_seconds", "When it started, seconds since 1970", &started);
         add(&mut registry, "ready", "Whether /readyz says ready", &self.ready);
         add(&mut registry, "reloads", "Times that certificates were read again after SIGHUP", &self.reloads);
+        // What it started with was good, or it would not have started.
+        self.last_reload.set(1);
+        let help = "Whether the last reading of the certificates succeeded";
+        add(&mut registry, "last_reload_successful", help, &self.last_reload);
         registry.register_collector(Box::new(self.backlog.clone()));
         Self { registry, ..self }
     }

@@ -124,6 +124,7 @@ impl Metrics {
 
     /// Certificates were read again.
     pub fn reloaded(&self, good: bool) {
+        self.0.last_reload.set(i64::from(good));
         families::with(&self.0.reloads, "result", if good { "ok" } else { "failed" }).inc();
     }
 
@@ -166,6 +167,18 @@ mod tests {
             assert_eq!(sample(&metrics, series).as_deref(), Some("0"), "{series}");
         }
         assert_eq!(sample(&metrics, "outboxd_build_info{version=\"1.2.3\"}").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn the_last_reload_is_what_counts() {
+        let metrics = Metrics::new("1.2.3");
+        let last = || sample(&metrics, "outboxd_last_reload_successful");
+        assert_eq!(last().as_deref(), Some("1"), "it started with good ones");
+        for good in [false, false, true, false] {
+            metrics.reloaded(good);
+            assert_eq!(last().as_deref(), Some(if good { "1" } else { "0" }));
+        }
+        assert_eq!(sample(&metrics, "outboxd_reloads_total{result=\"failed\"}").as_deref(), Some("3"));
     }
 
     #[test]

@@ -29,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(40);
 const TURN: Duration = Duration::from_mins(1);
 /// Between two looks at what is kept: they read all of it, and nothing is in a hurry there.
 const PURGE: Duration = Duration::from_hours(1);
-/// How long giving back the duty may hold up a stop.
+/// How long taking leave may hold up a stop.
 const LEAVING: Duration = Duration::from_millis(500);
 
 pub(super) struct Housekeeper {
@@ -56,15 +56,15 @@ impl Housekeeper {
         Self { link, settings, pool, rings, hearing, next_turn: now, next_purge: now, on_duty: false }
     }
 
-    /// Round after round until `stop`; then another relay may have the duty.
+    /// Round after round until `stop`; then it is seen that the relay ends, and another may have the duty.
     pub(super) async fn run(mut self, stop: Stop) {
         tokio::select! {
             () = wait(stop) => {}
             () = self.rounds() => {}
         }
         if let Some(store) = self.link.at_hand() {
-            // It would run out by itself.
-            let _ = timeout(LEAVING, store.leave_duty(&self.settings.name)).await;
+            // The lease would run out by itself, and the relay be missed.
+            let _ = timeout(LEAVING, store.leave(&self.settings.name, &self.settings.host)).await;
         }
     }
 
@@ -84,7 +84,16 @@ impl Housekeeper {
         let rings = Arc::clone(&self.rings);
         let mut measurer = Measurer::new(Arc::clone(&self.settings));
         let mut next_look = Instant::now();
+        let mut hearing = self.hearing.clone();
         loop {
+            let news = async {
+                match hearing.changed().await {
+                    // Whoever is woken for something else meanwhile must not have taken note of it.
+                    Ok(()) => hearing.mark_changed(),
+                    Err(_) => std::future::pending().await,
+                }
+                tokio::time::sleep_until(next_look).await;
+            };
             let woken = async {
                 rings.for_housekeeper().await;
                 tokio::time::sleep_until(next_look).await;
@@ -100,6 +109,14 @@ impl Housekeeper {
                     measurer.measure(&mut self.link).await;
                 }
                 () = woken, if self.on_duty => self.look().await,
+                // What it has of the doorbell is shown soon, not a round later. Waiting for a database that is away is
+                // the rounds' part.
+                () = news => {
+                    hearing.mark_unchanged();
+                    if self.link.at_hand().is_some() {
+                        self.round().await;
+                    }
+                }
             }
             next_look = Instant::now() + LOOK;
         }

@@ -35,7 +35,7 @@ impl Measurer {
     /// Says that what was measured last does not count any more.
     pub(super) fn forget(&self) {
         self.settings.metrics.forget_backlog();
-        self.settings.health.measured(Vec::new());
+        self.settings.health.measured(Vec::new(), None);
     }
 
     /// Measures if it is time to, and anybody can see it.
@@ -47,19 +47,20 @@ impl Measurer {
         let Settings { metrics, health, .. } = &*self.settings;
         let store = link.wait().await;
         let begun = Instant::now();
+        let looked_at = health.last_look();
         let result = store.measure(SUBSCRIPTIONS_MAX).await;
         let took = begun.elapsed();
         self.next = Instant::now() + PAUSE.max(took * PAUSE_FACTOR);
         match result {
             Ok(rows) => {
                 link.worked();
-                health.measured(rows.iter().filter_map(waiting).collect());
+                health.measured(rows.iter().filter_map(waiting).collect(), looked_at);
                 metrics.backlog(rows.into_iter().map(backlog).collect(), took);
             }
             Err(problem) => {
                 // Old numbers would be taken for what is so now.
                 metrics.forget_backlog();
-                health.measured(Vec::new());
+                health.measured(Vec::new(), None);
                 if link.failed(&problem) == Trouble::Refused {
                     self.next = Instant::now() + REFUSED_PAUSE;
                 }

@@ -59,6 +59,26 @@ impl SchemaState {
     pub fn fit_to_run(&self) -> bool {
         matches!(self, Self::Current | Self::DefinitionsDiffer { .. })
     }
+
+    /// What to run or to do about it; nothing when it is current. `outboxd migrate` refuses what is newer, and what was edited.
+    #[must_use]
+    pub fn remedy(&self) -> Option<&'static str> {
+        const UPGRADE: &str = "upgrade outboxd on this machine, and check again with it";
+        match self {
+            Self::Current => None,
+            Self::DefinitionsDiffer { installed, ours, roles_only: false }
+                if ledger::newer(installed, ours) =>
+            {
+                Some(UPGRADE)
+            }
+            Self::Missing | Self::Behind { .. } | Self::DefinitionsDiffer { .. } => Some("outboxd migrate"),
+            Self::Ahead { .. } => Some(UPGRADE),
+            Self::Edited { recorded: true, .. } => {
+                Some("check with an outboxd built from the released files")
+            }
+            Self::Edited { recorded: false, .. } => Some("restore the row from a backup, and check again"),
+        }
+    }
 }
 
 impl fmt::Display for SchemaState {

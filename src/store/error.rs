@@ -43,6 +43,12 @@ impl StoreError {
         Self { doing, source }
     }
 
+    /// Whether the role lacks a right.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    }
+
     /// Sorts the error by what to do about it.
     #[must_use]
     pub fn trouble(&self) -> Trouble {

@@ -76,13 +76,16 @@ impl Store {
         Ok(row.is_some_and(|row| row.get(0)))
     }
 
-    /// Gives the duty of keeping house back, if this relay has it.
+    /// Shows in `outbox.relay` that the relay ends, and gives the duty of keeping house back, if it has it.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn leave_duty(&self, name: &str) -> Result<(), StoreError> {
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&DUTY, Type::TEXT), (&name, Type::TEXT)];
-        self.one("giving back the housekeeping", "select outbox.leave_duty($1, $2)", &parameters).await?;
+    pub async fn leave(&self, name: &str, host: &str) -> Result<(), StoreError> {
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] =
+            [(&DUTY, Type::TEXT), (&name, Type::TEXT), (&host, Type::TEXT), (&pid, Type::INT4)];
+        let statement = "select outbox.leave_duty($1, $2) from outbox.report_stop($2, $3, $4)";
+        self.one("taking leave", statement, &parameters).await?;
         Ok(())
     }
 

@@ -7,21 +7,45 @@ mod bell;
 mod claim;
 mod direct;
 mod error;
+mod examine;
 mod housekeeping;
+mod look;
 mod measure;
 mod settings;
 mod settle;
 mod transaction;
+mod workbench;
 
 pub use bell::{Bell, BellError};
 pub use claim::Wanted;
 pub use direct::is_direct;
 pub use error::{StoreError, Trouble};
+pub use examine::{Topic, examine};
 pub use housekeeping::{Purged, Turn};
+pub use look::status;
 pub use settle::Detail;
+pub use workbench::{FIRST_STEP, FIRST_STEPS, Leftovers, PAUSE_ALL, Workbench, removal};
 
 use crate::conninfo::Conninfo;
 use crate::database::{self, ConnectError, Connection};
+
+/// The functions that a relay calls, for `outboxd check`: a test compares them with the statements here.
+pub const RELAY_FUNCTIONS: [&str; 14] = [
+    "cancel_gone",
+    "claim",
+    "doorbell_silence",
+    "leave_duty",
+    "measure",
+    "next_due",
+    "purge_old",
+    "report_relay",
+    "report_stop",
+    "require_home",
+    "settle",
+    "subscription_settings",
+    "take_duty",
+    "turn_ring",
+];
 
 /// A session for one of the relay's jobs.
 pub struct Store {
@@ -58,4 +82,33 @@ pub enum OpenError {
     /// It cannot be set up.
     #[error(transparent)]
     Setup(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RELAY_FUNCTIONS;
+
+    /// The list that rights are checked by, and what the files here call.
+    #[test]
+    fn every_function_that_is_called_is_listed() {
+        let sources = [
+            include_str!("bell.rs"),
+            include_str!("claim.rs"),
+            include_str!("housekeeping.rs"),
+            include_str!("measure.rs"),
+            include_str!("settings.rs"),
+            include_str!("settle.rs"),
+        ];
+        let mut called: Vec<&str> = sources
+            .iter()
+            .flat_map(|source| source.lines().filter(|line| !line.trim_start().starts_with("//")))
+            .flat_map(|line| line.split("outbox.").skip(1))
+            .filter_map(|after| after.split_once('(').map(|(name, _)| name))
+            .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            .chain(["require_home"])
+            .collect();
+        called.sort_unstable();
+        called.dedup();
+        assert_eq!(called, RELAY_FUNCTIONS);
+    }
 }

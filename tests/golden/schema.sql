@@ -106,6 +106,10 @@ CREATE FUNCTION outbox.home() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.is_home() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -175,6 +179,10 @@ CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe r
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.report_stop(name text, host text, pid integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -640,27 +648,43 @@ CREATE VIEW outbox.backlog AS
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
   ORDER BY e.occurred_at;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100)))
+);
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
     w.relation,
     w.object,
     problem.reason,
     problem.remedy
-   FROM ((outbox.watch w
+   FROM (((((outbox.watch w
+     JOIN outbox.object o ON ((o.name = w.object)))
      LEFT JOIN pg_class c ON ((c.oid = (w.relation)::oid)))
+     CROSS JOIN LATERAL ( SELECT format('select outbox.watch(%L, %L, '::text, (w.relation)::text, w.object) AS call,
+            format('id => %L'::text, w.id_expression) AS id,
+            format('history => %s, row_bytes_max => %s)'::text, (o.history)::text, w.row_bytes_max) AS settings) watch)
+     CROSS JOIN LATERAL ( SELECT ((watch.call ||
+                CASE
+                    WHEN (w.id_expression IS NULL) THEN ''::text
+                    ELSE (watch.id || ', '::text)
+                END) || watch.settings) AS remedy) again)
      CROSS JOIN LATERAL ( SELECT 'the table was dropped'::text AS reason,
             format('select outbox.forget_watch(%s)'::text, w.id) AS remedy
           WHERE (c.oid IS NULL)
         UNION ALL
          SELECT format('column %I, part of the key, was renamed or dropped: events come without an id'::text, k.name) AS format,
-            format('select outbox.watch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+            again.remedy
            FROM unnest(w.key_columns) k(name)
           WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM pg_attribute a
                   WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = k.name) AND (NOT a.attisdropped))))))
         UNION ALL
          SELECT format('the trigger for %s is missing'::text, v.verb) AS format,
-            format('select outbox.watch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+            again.remedy
            FROM ( VALUES ('insert'::text,4), ('update'::text,16), ('delete'::text,8)) v(verb, "bit")
           WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM pg_trigger t
@@ -669,15 +693,14 @@ CREATE VIEW outbox.broken_watch AS
          SELECT format('trigger %I is disabled'::text, t.tgname) AS format,
             format('alter table %s enable trigger %I'::text, w.relation, t.tgname) AS format
            FROM pg_trigger t
-          WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgenabled = 'D'::"char") AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid))
+          WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgenabled = ANY (ARRAY['D'::"char", 'R'::"char"])) AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid))
         UNION ALL
-         SELECT 'a column of the id expression was renamed or dropped: events come without an id'::text,
-            format('select outbox.watch(%L, %L, id => ...)'::text, (w.relation)::text, w.object) AS format
-          WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (EXISTS ( SELECT
-                   FROM unnest(w.id_columns) i(name)
-                  WHERE (NOT (EXISTS ( SELECT
-                           FROM pg_attribute a
-                          WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))))
+         SELECT format('column %I of the id expression was renamed or dropped: events come without an id; write its new name into the line that mends it'::text, i.name) AS format,
+            (((watch.call || watch.id) || ' /* its new name here */, '::text) || watch.settings)
+           FROM unnest(w.id_columns) i(name)
+          WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))
         UNION ALL
          SELECT 'the table is a partition now: writes through its parent give no events'::text,
             format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object) AS format
@@ -690,7 +713,7 @@ CREATE VIEW outbox.broken_watch AS
                   WHERE (((w.relation)::oid = h.inhparent) OR ((w.relation)::oid = h.inhrelid)))))
         UNION ALL
          SELECT 'a column of the id expression has another type now: events come without an id'::text,
-            format('select outbox.watch(%L, %L, id => ...)'::text, (w.relation)::text, w.object) AS format
+            again.remedy
            FROM ( SELECT string_agg(format('%s %s.%s'::text, a.attname, n.nspname, t.typname), ', '::text ORDER BY a.attnum) AS types,
                     count(*) AS found
                    FROM ((pg_attribute a
@@ -758,6 +781,15 @@ ALTER TABLE outbox.delivery ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE VIEW outbox.destination AS
+ SELECT s.id AS subscription,
+    s.subscriber,
+    s.pattern,
+    outbox.endpoint(s.url) AS endpoint,
+    s.identity,
+    s.status
+   FROM outbox.subscription s
+  WHERE (s.status <> 'gone'::text);
 CREATE SEQUENCE outbox.doorbell
     AS smallint
     START WITH 0
@@ -907,13 +939,6 @@ CREATE VIEW outbox.failing AS
            FROM outbox.dead_letter l
           WHERE (l.subscription = s.id)))))
   ORDER BY h.failing_since;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100)))
-);
 CREATE VIEW outbox.oldest_xmin AS
  SELECT h.kind,
     h.who,
@@ -990,7 +1015,8 @@ CREATE TABLE outbox.relay (
     release text NOT NULL,
     doorbell text,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped_at timestamp with time zone
 );
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
@@ -1269,6 +1295,7 @@ GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, obje
 REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.find(webhook_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
@@ -1277,6 +1304,10 @@ REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.home() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.is_home() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.is_home() TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.is_home() TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.is_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
@@ -1307,6 +1338,8 @@ REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
@@ -1391,6 +1424,8 @@ GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
@@ -1400,6 +1435,9 @@ GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery_history TO outbox_admin;
+GRANT SELECT ON TABLE outbox.destination TO outbox_reader;
+GRANT SELECT ON TABLE outbox.destination TO outbox_relay;
+GRANT SELECT ON TABLE outbox.destination TO outbox_admin;
 GRANT SELECT,UPDATE ON SEQUENCE outbox.doorbell TO outbox_relay;
 GRANT SELECT ON TABLE outbox.duty TO outbox_reader;
 GRANT SELECT ON TABLE outbox.duty TO outbox_admin;
@@ -1427,8 +1465,6 @@ GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
 GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;

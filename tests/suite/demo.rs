@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+/// cargo builds examples beside the tests.
+pub(super) fn demo() -> PathBuf {
+    let deps = std::env::current_exe().unwrap();
+    deps.parent().and_then(|folder| folder.parent()).unwrap().join("examples/demo")
+}
+
 #[test]
 fn the_shop_gets_exactly_the_expected_posts() {
-    // cargo builds examples beside the tests.
-    let deps = std::env::current_exe().unwrap();
-    let demo: PathBuf = deps.parent().and_then(|folder| folder.parent()).unwrap().join("examples/demo");
-    let output = Command::new(demo)
+    let output = Command::new(demo())
         .args(["--once", "--outboxd", env!("CARGO_BIN_EXE_outboxd")])
         .env_remove("DATABASE_URL")
         .output()

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::catalogue;
 use crate::installing::{can_dump_or_says_so, expect_code, expect_text, on};
-use crate::source::text_of;
+use crate::markdown::blocks_of;
 use crate::stage::{SOON, Stage, outboxd};
 use crate::support::{Cluster, ClusterOptions, Database, Output, RelayProcess, shared};
 
@@ -25,11 +25,7 @@ const REFUSED: &str = "this database is a copy of another and must not deliver: 
 
 /// The statements and commands of the README's section, one per block.
 fn recipe() -> Vec<String> {
-    let readme = text_of("README.md");
-    let section =
-        readme.split("\n## ").find(|section| section.starts_with("Dumps, restores, copies")).unwrap();
-    let blocks = section.split("\n```").skip(1).step_by(2);
-    blocks.map(|block| block.split_once('\n').unwrap().1.to_owned()).collect()
+    blocks_of("README.md", "Dumps, restores, copies").into_iter().map(|block| block.text).collect()
 }
 
 /// A cluster whose databases are named as in the README.

@@ -186,6 +186,7 @@ fn group_roles_may_do_what_they_are_for_and_nothing_else() {
         ("select outbox.leave_duty('x', 'x')", &[relay]),
         ("select outbox.empty_leaf('event_1', 1::smallint, now())", &[]),
         ("select outbox.keep_needed('event_1', 1::smallint, 0, 1)", &[]),
+        ("select outbox.report_stop('x', 'x', 1)", &[relay]),
         ("select outbox.report_relay('x', 'x', 1, 'x', 'x')", &[relay]),
         ("select outbox.subscribe('s', '*', 'https://example.com/')", &[admin]),
         ("update outbox.subscription set status = 'paused'", &[admin]),

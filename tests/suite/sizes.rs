@@ -10,23 +10,25 @@ const CODE_COLUMNS_MAX: usize = 110;
 const TEXT_COLUMNS_MAX: usize = 130;
 
 /// Tests that may sleep, with the reason: nothing tells them what they wait for.
-const SLEEPERS: [(&str, &str); 7] = [
+const SLEEPERS: [(&str, &str); 8] = [
     ("doorbell.rs", "the word names a relay that nobody has woken"),
     ("interleaving.rs", "as in doorbell.rs"),
     ("crash.rs", "the word names a relay that was stopped, and a statement that hangs in the database"),
     ("pooler.rs", "a statement that takes longer than the time-out that somebody left in the session"),
     ("relay.rs", "a subscriber that drips its answer, until the relay hangs up"),
+    ("guard.rs", "as in support_selftest.rs"),
     ("support_selftest.rs", "the shell that removes a directory belongs to nobody and can tell nobody"),
     ("sizes.rs", "the word is what it looks for"),
 ];
 
 fn everything() -> Vec<Source> {
-    [sources("src"), sources("tests/suite"), sources("tests/support")].into_iter().flatten().collect()
+    let folders = ["src", "tests/suite", "tests/support", "contrib/workloads"];
+    folders.into_iter().flat_map(sources).collect()
 }
 
 #[test]
 fn files_of_the_program_are_short() {
-    for source in sources("src") {
+    for source in [sources("src"), sources("contrib/workloads")].into_iter().flatten() {
         let lines = source.text.lines().count();
         assert!(lines <= FILE_LINES_MAX, "{} has {lines} lines, more than {FILE_LINES_MAX}", source.path);
     }

@@ -34,6 +34,8 @@ pub struct Database {
     name: String,
     host: String,
     port: u16,
+    /// For TCP, where a password is asked for.
+    passfile: Option<PathBuf>,
     psql: PathBuf,
 }
 
@@ -53,9 +55,15 @@ pub struct PsqlError {
 }
 
 impl Database {
-    pub(super) fn new(name: &str, socket_dir: &Path, port: u16, psql: PathBuf) -> Self {
+    pub(super) fn new(
+        name: &str,
+        socket_dir: &Path,
+        port: u16,
+        passfile: Option<PathBuf>,
+        psql: PathBuf,
+    ) -> Self {
         let host = socket_dir.to_str().expect("temporary directories have plain names");
-        Self { name: name.to_owned(), host: percent_encode(host), port, psql }
+        Self { name: name.to_owned(), host: percent_encode(host), port, passfile, psql }
     }
 
     /// Another database of the same cluster.
@@ -85,7 +93,8 @@ impl Database {
 
     /// A URL over TCP, as the superuser `postgres`.
     pub fn tcp_url(&self) -> String {
-        self.tcp_url_as("postgres")
+        let passfile = self.passfile.as_ref().map(|path| format!("?passfile={}", path.display()));
+        self.tcp_url_as("postgres") + &passfile.unwrap_or_default()
     }
 
     /// A URL over TCP, as another role.
@@ -138,6 +147,14 @@ impl Database {
     /// Opens a long-lived connection as `postgres`.
     pub async fn session(&self) -> Session {
         self.session_as("postgres").await
+    }
+
+    /// As [`Database::session`], under a name of its own and when the database may be away.
+    ///
+    /// # Errors
+    /// Why there is no connection.
+    pub async fn try_session(&self, application_name: &str) -> Result<Session, PsqlError> {
+        Session::open(&format!("{}?application_name={}", self.url(), percent_encode(application_name))).await
     }
 
     /// Opens a long-lived connection over TCP as `postgres`.

@@ -16,8 +16,7 @@
 //! | `proxy`          | [`Proxy`]: a TCP path that can go dead                                        |
 //! | `process`, `net` | child processes with a deadline; ports nothing else will take                |
 //!
-//! `account` and `programs` are the lower half of `cluster`, `serving`, `request` and `tls` that of
-//! `receiver`.
+//! `outboxd::throwaway` is the lower half of `cluster`; `serving`, `request` and `tls` are that of `receiver`.
 //!
 //! Nothing here sleeps to let something happen. What can signal is waited for; where only looking
 //! again helps (a row in a database), a poll with a deadline does it and says what it last saw.
@@ -25,14 +24,12 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of the support")]
 #![allow(unreachable_pub, reason = "public towards the test files; a test binary exports nothing")]
 
-mod account;
 mod cluster;
 mod database;
 mod net;
 mod pgbouncer;
 mod pki;
 mod process;
-mod programs;
 mod proxy;
 mod raw_receiver;
 mod receiver;
@@ -49,6 +46,7 @@ pub use database::{Database, PsqlError};
 pub use openssl::ssl::SslVersion;
 pub use pgbouncer::Pgbouncer;
 pub use pki::{Authority, CertPair, write_identity};
+pub use process::{kill, run_command};
 pub use proxy::Proxy;
 pub use raw_receiver::{Duplex, RawReceiver, read_request};
 pub use receiver::{Receiver, ReceiverOptions};

@@ -1,27 +1,20 @@
-//! Loopback ports that stay ours.
+//! Loopback ports that stay ours, or a panic.
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::ops::Range;
+use std::net::TcpListener;
 
-/// Below the range from which operating systems take the ports of outgoing connections. A port
-/// from that range could be taken between a server's stop and its start; worse, a client that dials
-/// a closed port of that range may be given the same port and connect to itself.
-const PORTS: Range<u16> = 10_000..32_000;
+use outboxd::throwaway::port;
 
-/// How many ports are tried before giving up.
-const ATTEMPTS: u32 = 200;
-
-/// Listens on 127.0.0.1, on a free port of [`PORTS`].
+/// Listens on 127.0.0.1, on a free port that no outgoing connection is given.
 pub fn listen() -> TcpListener {
-    (0..ATTEMPTS)
-        .find_map(|_| listen_on(fastrand::u16(PORTS)).ok())
-        .expect("a free port between 10000 and 32000")
+    port::listen().expect("a free port between 10000 and 32000")
 }
 
-/// Listens on 127.0.0.1 and the given port. On Unix the standard library sets `SO_REUSEADDR`, so
-/// connections of a former listener that still linger do not stand in the way.
+/// Listens on 127.0.0.1 and the given port.
+///
+/// # Errors
+/// When somebody has it.
 pub fn listen_on(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+    port::listen_on(port)
 }
 
 /// The port a listener is bound to.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::account::{give_to, run_as};
 use super::cluster::Cluster;
 use super::database::Database;
 use super::{net, process};
@@ -48,13 +47,15 @@ impl Pgbouncer {
             [(&directory.join("pgbouncer.ini"), config.as_str()), (&users, "\"postgres\" \"\"\n")]
         {
             fs::write(path, text).expect("the new directory is writable");
-            give_to(path, cluster.owner());
+            give_to(path, cluster);
         }
-        give_to(&directory, cluster.owner());
+        give_to(&directory, cluster);
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(program()).arg(&directory).stdin(Stdio::piped());
         process::clean_environment(&mut command);
-        run_as(&mut command, cluster.owner());
+        if let Some(account) = cluster.owner() {
+            account.run(&mut command);
+        }
         let keeper = command.current_dir("/").spawn().expect("a shell to keep PgBouncer");
         let pooler = Self { directory, port, keeper };
         let deadline = Instant::now() + START_TIMEOUT;
@@ -80,6 +81,13 @@ impl Drop for Pgbouncer {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         drop(self.keeper.wait());
+    }
+}
+
+/// To the account that the cluster belongs to, if that is not ours.
+fn give_to(path: &Path, cluster: &Cluster) {
+    if let Some(account) = cluster.owner() {
+        account.own(path).expect("root may change owners");
     }
 }
 

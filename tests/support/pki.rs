@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
@@ -44,6 +45,14 @@ impl Authority {
         Self { issuer }
     }
 
+    /// An authority whose own certificate ended in 2021.
+    pub fn expired(name: &str) -> Self {
+        let mut params = params(name, EXPIRED);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, new_key()).expect("an authority can be made");
+        Self { issuer }
+    }
+
     /// The authority's certificate.
     pub fn pem(&self) -> String {
         self.issuer.pem()
@@ -72,6 +81,16 @@ impl Authority {
     /// A client certificate.
     pub fn client(&self, common_name: &str) -> CertPair {
         self.leaf(common_name, &[], CLIENT, VALID)
+    }
+
+    /// A client certificate that ends so many days from now.
+    pub fn client_for_days(&self, common_name: &str, days: u32) -> CertPair {
+        let key = new_key();
+        let mut params = params(common_name, VALID);
+        params.not_after = (SystemTime::now() + Duration::from_hours(24 * u64::from(days))).into();
+        params.extended_key_usages = vec![CLIENT];
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate can be signed");
+        CertPair { cert_pem: certificate.pem(), key_pem: key.serialize_pem() }
     }
 
     /// A client certificate that ended in 2021.

@@ -48,6 +48,12 @@ pub fn run(mut command: Command, stdin: Vec<u8>, within: Duration) -> Output {
     }
 }
 
+/// As [`run`], in a clean environment and with text as the input.
+pub fn run_command(mut command: Command, stdin: &str, within: Duration) -> Output {
+    clean_environment(&mut command);
+    run(command, stdin.as_bytes().to_vec(), within)
+}
+
 /// Sends a signal. The standard library can only send `SIGKILL`, so the shell's own `kill` does it.
 pub fn kill(pid: u32, signal: &str) -> bool {
     let script = format!("kill -s {signal} {pid}");

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -56,12 +56,28 @@ impl Outboxd {
 
     /// Starts the binary and returns at once.
     pub fn spawn(&self, args: &[&str], env: &[(&str, &str)]) -> RelayProcess {
-        RelayProcess::start(self.command(args, env))
+        RelayProcess::start(self.command(args, env), Stdio::null()).0
+    }
+
+    /// As [`Outboxd::spawn`], with a standard input to write to; it ends when it is dropped.
+    pub fn spawn_with_input(&self, args: &[&str], env: &[(&str, &str)]) -> (RelayProcess, ChildStdin) {
+        RelayProcess::with_input(self.command(args, env))
+    }
+
+    /// As [`Outboxd::spawn`], in this folder.
+    pub fn spawn_in(&self, folder: &Path, args: &[&str], env: &[(&str, &str)]) -> RelayProcess {
+        let mut command = self.command(args, env);
+        command.current_dir(folder);
+        RelayProcess::start(command, Stdio::null()).0
     }
 
     fn command(&self, args: &[&str], env: &[(&str, &str)]) -> Command {
         let mut command = Command::new(&self.binary);
         process::clean_environment(&mut command);
+        // What `outboxd dev` starts is of the release that is being tested.
+        if let Some(programs) = std::env::var_os("OUTBOXD_TEST_PG_BIN") {
+            command.env("OUTBOXD_PG_BIN", programs);
+        }
         command.args(args).envs(env.iter().copied());
         command
     }
@@ -95,11 +111,17 @@ impl State {
 }
 
 impl RelayProcess {
-    fn start(mut command: Command) -> Self {
+    /// Starts any command, with a standard input to write to.
+    pub fn with_input(command: Command) -> (Self, ChildStdin) {
+        let (process, input) = Self::start(command, Stdio::piped());
+        (process, input.expect("stdin is a pipe"))
+    }
+
+    fn start(mut command: Command, stdin: Stdio) -> (Self, Option<ChildStdin>) {
         let shown = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
-        let pid = child.id();
+        let (pid, input) = (child.id(), child.stdin.take());
         let watched = Arc::new(Watched::default());
         collect(child.stdout.take().expect("stdout is a pipe"), &watched);
         collect(child.stderr.take().expect("stderr is a pipe"), &watched);
@@ -108,7 +130,7 @@ impl RelayProcess {
             let status = child.wait().expect("our own child can be waited for");
             reaper.update(|state| state.exit = Some(status));
         });
-        Self { pid, watched }
+        (Self { pid, watched }, input)
     }
 
     /// The process id.
@@ -155,6 +177,11 @@ impl RelayProcess {
     /// Whether it still runs.
     pub fn is_running(&self) -> bool {
         lock(&self.watched.state).exit.is_none()
+    }
+
+    /// Whether it ends in time.
+    pub fn ends_within(&self, within: Duration) -> bool {
+        self.watched.wait(within, State::is_over, State::is_over)
     }
 
     /// Waits for the end and returns the exit code (128 and the signal's number when a signal ended

@@ -51,7 +51,8 @@ impl TlsOptions {
         self
     }
 
-    pub(super) fn acceptor(&self) -> SslAcceptor {
+    /// What accepts connections that way.
+    pub fn acceptor(&self) -> SslAcceptor {
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).expect("OpenSSL has TLS");
         let chain = X509::stack_from_pem(self.pair.cert_pem.as_bytes()).expect("the certificate is PEM");
         let key = PKey::private_key_from_pem(self.pair.key_pem.as_bytes()).expect("the key is PEM");

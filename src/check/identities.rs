@@ -1,0 +1,91 @@
+//! Certificates and keys in files: the relay's identities, and those it shows to the database.
+
+use std::path::{Path, PathBuf};
+
+use super::certificates::open_to_all;
+use super::{Certificate, Finding};
+use crate::identity::{Identity, read_identity, subfolders};
+
+const SUBJECT: &str = "certificates";
+
+/// Every identity of a folder as `outboxd run` would read it.
+#[must_use]
+pub fn identities(folder: &Path, now: i64) -> Vec<Finding> {
+    let folders = match subfolders(folder) {
+        Ok(folders) => folders,
+        Err(problem) => return vec![Finding::problem(SUBJECT, problem.to_string())],
+    };
+    if folders.is_empty() {
+        let what = format!("the identities folder {} holds no identity", folder.display());
+        let remedy =
+            format!("mkdir {0}/default, and put tls.crt, tls.key and ca.crt there", folder.display());
+        return vec![Finding::warning(SUBJECT, what).remedy(remedy)];
+    }
+    folders.iter().flat_map(|folder| one(folder, now)).collect()
+}
+
+fn one(folder: &Path, now: i64) -> Vec<Finding> {
+    let identity = match read_identity(folder) {
+        Ok(identity) => identity,
+        Err(problem) => {
+            return vec![
+                Finding::problem(SUBJECT, problem.to_string())
+                    .why("a relay would not start, nor read them again"),
+            ];
+        }
+    };
+    let shown: Vec<PathBuf> = identity.certificate.iter().cloned().collect();
+    let trusted: Vec<PathBuf> = identity.roots.iter().cloned().collect();
+    let keys: Vec<PathBuf> = identity.certificate.iter().map(|_| folder.join("tls.key")).collect();
+    let mut findings = dates(&shown, &trusted, &keys, now, "and send the relay SIGHUP");
+    if findings.is_empty() {
+        findings.push(Finding::ok(SUBJECT, told(&identity, now)));
+    }
+    findings
+}
+
+/// The files of a database connection: client certificates, keys, trusted CAs.
+#[must_use]
+pub fn files(certificates: &[PathBuf], roots: &[PathBuf], keys: &[PathBuf], now: i64) -> Vec<Finding> {
+    dates(certificates, roots, keys, now, "and start the relay again")
+}
+
+fn dates(shown: &[PathBuf], trusted: &[PathBuf], keys: &[PathBuf], now: i64, then: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for path in shown {
+        let remedy = format!("put a new certificate and its key in place of {} {then}", path.display());
+        findings.extend(Certificate::in_file(path).iter().filter_map(|one| one.judge(SUBJECT, now, &remedy)));
+    }
+    for path in trusted {
+        let all = Certificate::in_file(path);
+        let some_holds = all.iter().any(|one| one.holds(now));
+        let remedy = format!("take it out of {0}, or put its successor into {0}, {then}", path.display());
+        for finding in all.iter().filter_map(|one| one.judge(SUBJECT, now, &remedy)) {
+            // Beside one that holds, an old one does no harm but to those it vouches for.
+            let level = if some_holds { super::Level::Warning } else { finding.level };
+            findings.push(Finding { level, ..finding });
+        }
+    }
+    for (path, mode) in keys.iter().filter_map(|key| open_to_all(key)) {
+        let what = format!(
+            "everybody on this machine may read the private key {} (mode {mode:04o})",
+            path.display()
+        );
+        findings.push(Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display())));
+    }
+    findings
+}
+
+/// `identity acme shows relay.example until …, trusts ca.crt`.
+fn told(identity: &Identity, now: i64) -> String {
+    let first = |path: &PathBuf| Certificate::in_file(path).into_iter().next();
+    let shows = match identity.certificate.as_ref().and_then(first) {
+        Some(one) => format!("shows {}, valid {}", one.name, one.until(now)),
+        None => "shows no certificate".to_owned(),
+    };
+    let trusts = match &identity.roots {
+        Some(path) => format!("trusts {}", path.display()),
+        None => "trusts the system's CAs".to_owned(),
+    };
+    format!("identity {} {shows}; {trusts}", identity.name)
+}

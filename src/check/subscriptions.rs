@@ -1,0 +1,90 @@
+//! Subscriptions in trouble.
+
+use serde_json::Value;
+
+use super::{Finding, list, text, whole};
+use crate::screen::count;
+
+/// How many of a kind are told one by one.
+const TOLD: usize = 5;
+
+/// What became of deliveries lately.
+#[must_use]
+pub fn subscriptions(facts: &Value) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let failing = list(facts, "failing");
+    for one in failing.iter().take(TOLD) {
+        let (id, subscriber, failures) =
+            (whole(one, "id"), text(one, "subscriber"), whole(one, "consecutive_failures"));
+        let what = format!("subscription {id} of {subscriber} has failed {}", count(failures, "time"));
+        findings.push(
+            Finding::warning("subscriptions", what).why(text(one, "last_error")).remedy(format!(
+                "select outbox.ping({id});  -- when mended: it tries, and a success ends this"
+            )),
+        );
+    }
+    findings.extend(list(facts, "stalled").iter().take(TOLD).map(stalled));
+    for one in list(facts, "buried").iter().take(TOLD) {
+        let (id, subscriber, dead) = (whole(one, "id"), text(one, "subscriber"), whole(one, "dead"));
+        findings.push(
+            Finding::warning(
+                "subscriptions",
+                format!("{} of subscription {id} of {subscriber} given up", count(dead, "delivery")),
+            )
+            .why("they are kept for outbox.setting.dead_letter_retention")
+            .remedy(format!(
+                "select outbox.retry(delivery) from outbox.dead_letter where subscription = {id};"
+            )),
+        );
+    }
+    for one in list(facts, "held_back").iter().take(TOLD) {
+        let (id, status, open) = (whole(one, "id"), text(one, "status"), whole(one, "open"));
+        let what = format!(
+            "subscription {id} of {} is {status}, {} behind it",
+            text(one, "subscriber"),
+            waiting(open)
+        );
+        findings.push(
+            Finding::warning("subscriptions", what)
+                .remedy(format!("update outbox.subscription set status = 'active' where id = {id};")),
+        );
+    }
+    let told = |key: &str| i64::try_from(list(facts, key).len().min(TOLD)).unwrap_or(0);
+    let more: i64 =
+        [("failing", "failing_in_all"), ("stalled", "stalled_in_all"), ("buried", "buried_in_all")]
+            .into_iter()
+            .map(|(key, in_all)| whole(facts, in_all) - told(key))
+            .sum();
+    if more > 0 {
+        findings.push(
+            Finding::warning("subscriptions", format!("{more} more fail, are stalled or have dead letters"))
+                .remedy("outboxd status"),
+        );
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            "subscriptions",
+            format!("{} active, none fails", count(whole(facts, "active"), "subscription")),
+        ));
+    }
+    findings
+}
+
+/// Due, with relays there, and nothing happens.
+fn stalled(one: &Value) -> Finding {
+    let (id, subscriber, due) = (whole(one, "id"), text(one, "subscriber"), whole(one, "due"));
+    let (due, are) = (count(due, "delivery"), if due == 1 { "is" } else { "are" });
+    let what = format!(
+        "nothing has gone to subscription {id} of {subscriber} for a minute although {due} {are} due"
+    );
+    Finding::problem("subscriptions", what)
+        .why("relays are alive and it does not fail; see /readyz or the log of the relays, and who holds back what")
+        .remedy("select * from outbox.oldest_xmin;")
+}
+
+fn waiting(open: i64) -> String {
+    match open {
+        1 => "and 1 delivery waits".to_owned(),
+        _ => format!("and {} wait", count(open, "delivery")),
+    }
+}

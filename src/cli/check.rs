@@ -1,0 +1,22 @@
+//! `outboxd check`.
+#![allow(clippy::doc_markdown, reason = "these comments are the help text, printed as they stand")]
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Folder of TLS identities, as for run: certificates, keys, their dates, and whether subscriptions name others.
+    #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
+    pub identities: Option<PathBuf>,
+    /// Connect to every active endpoint with its identity, TLS included, and hang up: nothing is POSTed. 5 s each, 8 at a
+    /// time.
+    #[arg(long)]
+    pub handshake: bool,
+    /// Print one JSON document: release, database, ok, problems, warnings, and findings, each with level (ok, warning,
+    /// problem), subject, what, why, remedy.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,54 @@
+//! The options of `outboxd post`.
+
+use std::time::Duration;
+
+use super::{ConfigError, number};
+use crate::backoff::Backoff;
+use crate::cli::Post;
+use crate::delivery::{self, Endpoint};
+use crate::identity::Identities;
+use crate::model::Subscription;
+
+/// An endpoint to send one POST to, as a subscription's would be.
+///
+/// # Errors
+/// All problems of the options together.
+pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
+    let mut problems = Vec::new();
+    let deadline = number("--deadline-s", &options.deadline_s, 1, 60, &mut problems);
+    let secret = options.secret.as_deref().filter(|text| !text.is_empty());
+    let secrets: Vec<_> = secret.and_then(delivery::secret).into_iter().collect();
+    if secret.is_some() && secrets.is_empty() {
+        problems.push("--secret must be whsec_ and base64, as outbox.signing_secret() shows it".to_owned());
+    }
+    let mut headers = Vec::new();
+    for header in &options.headers {
+        match header.split_once(':') {
+            Some((name, value)) => headers.push((name.trim().to_owned(), value.trim().to_owned())),
+            None => problems.push(format!("--header {header:?} must be NAME: VALUE")),
+        }
+    }
+    let subscription = Subscription {
+        id: 0,
+        version: 0,
+        url: options.to.clone(),
+        headers,
+        identity: Some(options.identity.clone()),
+        secrets,
+        concurrency: 1,
+        deadline: Duration::from_secs(deadline),
+        max_attempts: 1,
+        backoff: Backoff::DEFAULT,
+    };
+    let read = Identities::read(options.identities.as_deref());
+    let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
+    let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities));
+    match endpoint {
+        Some(Ok(endpoint)) if problems.is_empty() => Ok(endpoint),
+        Some(Err(problem)) => {
+            problems.push(format!("--to {}: {problem}", options.to));
+            Err(ConfigError(problems))
+        }
+        _ => Err(ConfigError(problems)),
+    }
+}

@@ -1,0 +1,231 @@
+//! `outboxd check`: asks the database, the files and the network, and lets `check` make findings of the answers.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use futures_util::{StreamExt, stream};
+use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
+use outboxd::cli::{Check, Database};
+use outboxd::conninfo::{Conninfo, Roots};
+use outboxd::database::Connection;
+use outboxd::delivery::{self, Destination};
+use outboxd::identity::{Identities, subfolders};
+use outboxd::schema::SchemaState;
+use outboxd::store::{Topic, examine, is_direct};
+use outboxd::{database, schema};
+use serde_json::Value;
+
+use crate::RELEASE;
+use crate::connection::conninfo;
+use crate::status::{columns, print};
+
+/// What makes findings of an answer.
+type Finder = fn(&Value) -> Vec<Finding>;
+
+/// Handshakes under way at once.
+const AT_ONCE: usize = 8;
+
+pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
+    let info = conninfo(at);
+    let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
+    let mut report = Report { release: RELEASE, database, findings: Vec::new() };
+    let destinations = match &info {
+        Ok(info) => look(info, &mut report.findings).await,
+        Err(problems) => {
+            report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
+            None
+        }
+    };
+    let folder = options.identities.as_deref();
+    report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
+    if let Some(facts) = &destinations {
+        report.findings.extend(check::http(facts));
+        let names = folder.and_then(|folder| subfolders(folder).ok()).map(|folders| names(&folders));
+        let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
+        report.findings.extend(check::named(facts, names.as_ref(), &shown));
+        if options.handshake {
+            report.findings.extend(handshakes(facts, folder).await);
+        }
+    } else if options.handshake {
+        let what = "no endpoint was tried: the database did not say which there are";
+        report
+            .findings
+            .push(Finding::warning("handshake", what).remedy("see the findings above, and check again"));
+    }
+    print(&if options.json {
+        outboxd::screen::json(&report.document()) + "\n"
+    } else {
+        report.screen(Some(columns()))
+    })?;
+    Ok(if report.count(Level::Problem) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn names(folders: &[PathBuf]) -> BTreeSet<String> {
+    folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
+}
+
+/// All that the database and the files of its connection say; returns where POSTs go, if that could be asked.
+async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
+    let (certificates, keys): (Vec<_>, Vec<_>) =
+        info.identity.iter().map(|files| (files.cert.clone(), files.key.clone())).unzip();
+    let roots = info.roots.iter().filter_map(|roots| match roots {
+        Roots::File(path) => Some(path.clone()),
+        Roots::System => None,
+    });
+    findings.extend(check::files(&certificates, &roots.collect::<Vec<_>>(), &keys, check::now()));
+    let connection = match database::connect(info, "check").await {
+        Ok(connection) => connection,
+        Err(problem) => {
+            findings.push(
+                Finding::problem("connection", problem.to_string())
+                    .why("nothing in the database was checked"),
+            );
+            return None;
+        }
+    };
+    let server = server(info, &connection, findings).await?;
+    installed(&connection, &server, findings).await
+}
+
+async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Finding>) -> Option<Value> {
+    let (asked, before) = (Instant::now(), SystemTime::now());
+    let facts = match examine(&connection.client, Topic::Server).await {
+        Ok(facts) => facts,
+        Err(problem) => {
+            findings.push(Finding::problem("connection", problem.to_string()));
+            return None;
+        }
+    };
+    let took = asked.elapsed();
+    let ours = before.duration_since(UNIX_EPOCH).unwrap_or_default() + took / 2;
+    let direct = match database::connect(info, "probe").await {
+        Ok(other) => is_direct(&connection.client, &other.client).await.ok(),
+        Err(_) => None,
+    };
+    findings.extend(check::session(&facts, direct));
+    findings.extend(check::server(&facts));
+    let theirs = facts["clock_s"].as_f64().unwrap_or_default();
+    findings.push(check::clock(theirs, ours.as_secs_f64(), took.as_secs_f64()));
+    Some(facts)
+}
+
+/// Schema `outbox` and what is in it, as far as this role may look.
+async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Value> {
+    let client = &connection.client;
+    let state = schema::check(client, RELEASE).await;
+    let rights = examine(client, Topic::Rights).await.unwrap_or_default();
+    if rights.is_object() {
+        findings.extend(check::rights(&rights));
+    }
+    findings.push(match state {
+        Ok(SchemaState::Current) => Finding::ok("schema", format!("schema outbox is that of {RELEASE}")),
+        Ok(state) => {
+            let (told, remedy) = (state.to_string(), state.remedy().unwrap_or_default());
+            if !state.fit_to_run() {
+                findings.push(Finding::problem("schema", told).remedy(remedy));
+                return None;
+            }
+            Finding::warning("schema", told).remedy(remedy)
+        }
+        Err(problem) => {
+            findings.push(Finding::problem("schema", problem.to_string()));
+            return None;
+        }
+    });
+    let mut answers = Answers { left_out: Vec::new(), failed: Vec::new() };
+    let installation = answers.ask(connection, Topic::Installation).await;
+    findings.extend(installation.as_ref().map(check::home));
+    findings.extend(
+        answers
+            .ask(connection, Topic::Triggers)
+            .await
+            .map(|facts| check::triggers(&facts))
+            .unwrap_or_default(),
+    );
+    let relays = answers.ask(connection, Topic::Relays).await;
+    let setting = relays.as_ref().and_then(|facts| facts["doorbell_setting"].as_str());
+    findings.extend(installation.iter().flat_map(|facts| check::doorbell(facts, server, setting)));
+    findings.extend(relays.iter().flat_map(check::relays));
+    let finders: [(Topic, Finder); 3] = [
+        (Topic::Watches, check::watches),
+        (Topic::Subscriptions, check::subscriptions),
+        (Topic::House, check::house),
+    ];
+    for (topic, finder) in finders {
+        findings.extend(answers.ask(connection, topic).await.iter().flat_map(finder));
+    }
+    let destinations = answers.ask(connection, Topic::Destinations).await;
+    findings.extend(check::looks(&rights, &answers.left_out));
+    findings.append(&mut answers.failed);
+    destinations
+}
+
+/// What came of asking.
+struct Answers {
+    /// Topics that this role may not look at.
+    left_out: Vec<&'static str>,
+    /// Topics that failed for another reason.
+    failed: Vec<Finding>,
+}
+
+impl Answers {
+    async fn ask(&mut self, connection: &Connection, topic: Topic) -> Option<Value> {
+        match examine(&connection.client, topic).await {
+            Ok(facts) => return Some(facts),
+            Err(problem) if problem.is_denied() => self.left_out.push(topic.name()),
+            Err(problem) => {
+                let what = format!("{} could not be checked", topic.name());
+                self.failed.push(Finding::problem("schema", what).why(problem.to_string()));
+            }
+        }
+        None
+    }
+}
+
+async fn handshakes(facts: &Value, folder: Option<&Path>) -> Vec<Finding> {
+    // What is wrong with them is a finding already.
+    let Ok(identities) = Identities::read(folder) else {
+        let what = "no endpoint was tried: the identities cannot be used";
+        return vec![Finding::warning("handshake", what).remedy("see the findings above, and check again")];
+    };
+    let destinations = check::destinations(facts);
+    if destinations.is_empty() {
+        return vec![Finding::ok("handshake", "no subscription is active: no endpoint was tried")];
+    }
+    let tried = destinations.iter().map(|at| handshake(at, &identities));
+    stream::iter(tried).buffered(AT_ONCE).collect().await
+}
+
+/// Twice where we have a certificate: as we are, and as a stranger, to see whether one is demanded.
+async fn handshake(at: &check::Destination, identities: &Identities) -> Finding {
+    let now = check::now();
+    let destination = match Destination::new(&at.endpoint, at.identity.as_deref(), identities) {
+        Ok(destination) => destination,
+        Err(problem) => return check::shaken(at, Err(problem.to_string()), Stranger::Ourselves, now),
+    };
+    let leaf = match delivery::handshake(&destination).await {
+        Ok(leaf) => leaf,
+        Err(failure) => return check::shaken(at, Err(failure.sentence), Stranger::Ourselves, now),
+    };
+    let certificate =
+        leaf.and_then(|leaf| Certificate::in_der(&format!("the certificate of {}", at.endpoint), &leaf));
+    let shows = destination.tls.as_ref().filter(|identity| identity.certificate.is_some());
+    let stranger = match shows.and_then(|identity| identity.without_certificate().ok()) {
+        Some(stranger) => {
+            let destination = Destination { tls: Some(stranger.into()), ..destination };
+            match delivery::handshake(&destination).await {
+                Ok(_) => Stranger::Taken,
+                // An alert, or an end right after a handshake that went well: so certificates are refused.
+                Err(failure) if ["tls_client_certificate", "connection_closed"].contains(&failure.word) => {
+                    Stranger::Refused
+                }
+                Err(failure) => Stranger::Unknown(failure.sentence),
+            }
+        }
+        None => Stranger::Ourselves,
+    };
+    check::shaken(at, Ok(certificate), stranger, now)
+}
