@@ -239,13 +239,8 @@ impl Facts {
     /// What two measurements in a row found due for long and unclaimed, although this relay looked for work in between,
     /// and could have taken more than it found. With a claim that works, only a row that somebody has locked is like this.
     fn stalled(&self) -> Option<String> {
-        let stalled: Vec<&Waiting> = self
-            .heads
-            .values()
-            .filter(|head| head.passed_over)
-            .map(|head| &head.waiting)
-            .filter(|waiting| waiting.due_for >= STALLED)
-            .collect();
+        let passed_over = self.heads.values().filter(|head| head.passed_over).map(|head| &head.waiting);
+        let stalled: Vec<&Waiting> = passed_over.filter(|waiting| waiting.due_for >= STALLED).collect();
         let first = stalled.iter().max_by(|a, b| a.due_for.total_cmp(&b.due_for))?;
         let others = match stalled.len() - 1 {
             0 => String::new(),
