@@ -23,6 +23,7 @@ create table outbox.definition_history (
 --   retention              how long events and attempts are kept at least
 --   dead_letter_retention  how long dead letters are kept, and with them their events and attempts
 --   home                   the database that delivers (outbox.home()); in a copy it is another one, and relays refuse
+--   context_headers        request headers that a transaction may set: X-CorrelationId is read from outbox.header.x_correlationid
 create table outbox.setting (
     one_row               boolean primary key default true,
     http_allowed          boolean  not null default false,
@@ -30,6 +31,7 @@ create table outbox.setting (
     retention             interval not null default '6 days',
     dead_letter_retention interval not null default '90 days',
     home                  text,
+    context_headers       text[]   not null default '{}',
     constraint there_is_one_row check (one_row),
     constraint doorbell_is_auto_on_or_off check (doorbell in ('auto', 'on', 'off')),
     constraint retention_is_1_hour_to_6_days check (retention between '1 hour' and '6 days'),
@@ -74,29 +76,110 @@ create table outbox.event_type (
 insert into outbox.event_type (name, description)
 values ('outbox.ping', 'A test event that outbox.ping() sends to one subscription');
 
--- A logical object as subscribers see it.
+-- A logical object as subscribers see it: the rows of one table, or what a builder makes of several.
+--   root      the table whose rows are the objects; null while several tables without a builder share the name
+--   owner     who may define and watch it further: the owner of the table that was named first
+--   mode      each: an event per changed row and statement; transaction: one per object and transaction, with what came of
+--             it; latest: that, and it takes the place of older ones that are still waiting
+--   data      full: the row, or what the builder gives; diff: old and new of the changed columns; key: the primary key
+--   builder   the function or view that makes the data, `builder_kind` how it is called; null: the row is the data
+--   gate      a function of the id; the object is published while it gives true
+--   on_error  abort: an error of builder or gate fails the writer's transaction; store: the event is kept with the error
 create table outbox.object (
-    name       text primary key,
-    history    boolean     not null default false,
-    created_at timestamptz not null default clock_timestamp(),
-    created_by text        not null default session_user,
-    constraint name_is_one_word check (name ~ '^[A-Za-z0-9_]+$' and length(name) <= 100)
+    name         text primary key,
+    history      boolean     not null default false,
+    root         regclass,
+    owner        regrole     not null,
+    mode         text        not null default 'transaction',
+    data         text        not null default 'full',
+    builder      text,
+    builder_kind text,
+    gate         text,
+    on_error     text        not null default 'abort',
+    created_at   timestamptz not null default clock_timestamp(),
+    created_by   text        not null default session_user,
+    constraint name_is_one_word check (name ~ '^[A-Za-z0-9_]+$' and length(name) <= 100),
+    constraint mode_is_known check (mode in ('each', 'transaction', 'latest')),
+    constraint data_is_known check (data in ('full', 'diff', 'key')),
+    constraint builder_kind_is_known check (builder_kind in ('one', 'set', 'view')),
+    constraint a_builder_has_a_kind_and_a_root check ((builder is null) = (builder_kind is null) and (builder is null or root is not null)),
+    constraint on_error_is_known check (on_error in ('abort', 'store'))
 );
 
 -- The rule that turns changes of one table into events of one object. Written by outbox.watch() and outbox.unwatch().
+--   through            the function that leads from changed rows to the ids of the objects they are part of
+--   only_columns       changes of other columns are no event; ignored_columns: changes of these alone are none
+--   condition          an expression over old and new that must be true of a change
+--   verbs              event types for changes that fulfil a condition of their own: {"Shipment.Approve": "new.status = 'APPROVED'"}
+--   condition_columns  the columns that condition and verbs use
 create table outbox.watch (
-    id             integer generated always as identity primary key,
-    relation       regclass    not null,
-    object         text        not null references outbox.object,
-    key_columns    text[]      not null,
-    id_expression  text,
-    id_columns     text[]      not null default '{}',
-    row_bytes_max  integer     not null,
-    created_at     timestamptz not null default clock_timestamp(),
-    created_by     text        not null default session_user,
+    id                integer generated always as identity primary key,
+    relation          regclass    not null,
+    object            text        not null references outbox.object,
+    key_columns       text[]      not null,
+    id_expression     text,
+    id_columns        text[]      not null default '{}',
+    through           text,
+    only_columns      text[],
+    ignored_columns   text[],
+    condition         text,
+    verb_types        text[]      not null default '{}',
+    verb_conditions   text[]      not null default '{}',
+    condition_columns text[]      not null default '{}',
+    row_bytes_max     integer     not null,
+    created_at        timestamptz not null default clock_timestamp(),
+    created_by        text        not null default session_user,
     constraint one_watch_per_table_and_object unique (relation, object),
-    constraint a_row_is_named_by_key_or_expression check (cardinality(key_columns) > 0 or id_expression is not null),
+    constraint a_row_is_named_by_key_expression_or_function
+        check (cardinality(key_columns) > 0 or id_expression is not null or through is not null),
+    constraint a_verb_has_a_condition check (cardinality(verb_types) = cardinality(verb_conditions)),
     constraint row_bytes_max_is_1_kib_to_1_mib check (row_bytes_max between 1024 and 1048576)
+);
+
+-- Objects with a builder: the lock that lets one writer at a time render an object, and how far it has got.
+--   seq        the number of the object's last event: 1, 2, 3 …, without a gap
+--   published  whether its gate was open when it was last rendered
+create table outbox.object_head (
+    object    text    not null,
+    object_id text    not null,
+    seq       bigint  not null default 1,
+    published boolean not null default true,
+    primary key (object, object_id)
+) with (fillfactor = 70);
+
+-- Objects with a builder that a running transaction has touched, to be rendered when it commits; nothing is left of it then.
+--   first_op, last_op  what happened to the object's row in root, if anything: I inserted, D deleted
+--   type               the verb of its own that a change has asked for
+--   data               the row in root that was deleted
+create unlogged table outbox.touched (
+    xid         xid8   not null,
+    object      text   not null,
+    object_id   text   not null,
+    first_op    "char",
+    last_op     "char",
+    type        text,
+    data        jsonb,
+    source      text,
+    trace_id    text,
+    traceparent text,
+    headers     jsonb,
+    primary key (xid, object, object_id)
+);
+
+-- Running transactions that have something to render: the deferred trigger on this table does it.
+create unlogged table outbox.sealing (
+    xid xid8 primary key default pg_current_xact_id()
+);
+
+-- What was written under outbox.capture = off, by whom and how much: those changes have no events.
+create table outbox.uncaptured (
+    id        bigint generated always as identity primary key,
+    relation  regclass    not null,
+    operation text        not null,
+    rows      bigint      not null,
+    xid       xid8        not null default pg_current_xact_id(),
+    at        timestamptz not null default clock_timestamp(),
+    by        text        not null default session_user
 );
 
 create table outbox.subscriber (
@@ -108,12 +191,25 @@ create table outbox.subscriber (
 
 -- Who wants which events, where, and how patiently. The writer of every watched row reads this table, so nothing that
 -- changes with each delivery is kept in it (see subscription_health). DELETE leaves a row of status 'gone'.
+--   object_id       only events of this object; filter: only events whose data contain this; filter_path: only events of whose
+--                   data this jsonpath predicate is true; exclude_source: no events of changes that this source has made
+--   anchor          one term of the filter, by which an event finds the subscriptions that may want it (outbox.filter_anchor)
+--   special         whether more than the pattern decides
+--   envelope        the function that makes the body of the POST; default: outbox.body()
 create table outbox.subscription (
     id           bigint generated by default as identity primary key,
     key          text        not null default substr(replace(gen_random_uuid()::text, '-', ''), 1, 12) unique,
     subscriber   text        not null references outbox.subscriber on update cascade,
     pattern      text        not null,
-    url          text        not null,
+    url            text        not null,
+    object_id      text,
+    filter         jsonb,
+    filter_path    jsonpath,
+    exclude_source text,
+    anchor         text,
+    special        boolean     not null generated always as
+        (object_id is not null or filter is not null or filter_path is not null or exclude_source is not null) stored,
+    envelope       text,
     headers      jsonb       not null default '{}',
     identity     text,
     status       text        not null default 'active',
@@ -137,8 +233,14 @@ create table outbox.subscription (
     constraint backoff_base_is_1_ms_to_1_day check (backoff_base between '1 ms' and '1 day'),
     constraint backoff_cap_is_base_to_7_days check (backoff_cap >= backoff_base and backoff_cap <= '7 days')
 );
-create index subscription_by_pattern on outbox.subscription (pattern) where status <> 'gone';
-create unique index one_subscription_per_pattern_and_url on outbox.subscription (subscriber, pattern, md5(url))
+create index subscription_by_pattern on outbox.subscription (pattern) where status <> 'gone' and not special;
+create index subscription_by_object on outbox.subscription (object_id, pattern) where status <> 'gone' and object_id is not null;
+create index subscription_by_anchor on outbox.subscription (anchor, pattern)
+    where status <> 'gone' and object_id is null and anchor is not null;
+create index subscription_by_filter on outbox.subscription (pattern)
+    where status <> 'gone' and special and object_id is null and anchor is null;
+create unique index one_subscription_per_pattern_and_url on outbox.subscription
+    (subscriber, pattern, md5(url), coalesce(object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
     where status <> 'gone';
 
 -- Housekeeping looks for removed ones all the time, and there may be 100,000 others.
@@ -170,6 +272,11 @@ create table outbox.subscription_health (
 -- An immutable fact, committed with the change it tells of. id is the order (CACHE 1: two updates of one row get their
 -- ids in commit order, because the row's lock is held while the id is drawn); uid is the name on the wire, random because
 -- a sequence hands out ids again after a failover that lost commits.
+--   xid      the transaction that wrote it; events of one commit have the same
+--   watch    the watch that wrote it at once; null for objects with a builder, emitted events and snapshots
+--   seq      the number of the event among those of its object, where the object has a builder
+--   source, trace_id, traceparent, headers  what the transaction had set (outbox.source, …)
+--   error    why there are no data: the builder failed, and the object stores that; no delivery is made of it
 create sequence outbox.event_id;
 create table outbox.event (
     slot        smallint    not null,
@@ -180,13 +287,22 @@ create table outbox.event (
     object_id   text,
     occurred_at timestamptz not null default clock_timestamp(),
     data        jsonb       not null,
+    xid         xid8        not null default pg_current_xact_id(),
+    watch       integer,
+    seq         bigint,
+    source      text,
+    trace_id    text,
+    traceparent text,
+    headers     jsonb,
+    error       text,
     primary key (slot, id)
 ) partition by list (slot);
 create index event_by_uid on outbox.event (uid);
 create index event_by_object on outbox.event (object, object_id, id);
 
 -- The duty to bring one event to one subscription. A row is open work; finishing deletes it. due_at is when it may be
--- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row.
+-- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row. object_key names the
+-- object, where a newer event takes the place of older ones (mode latest).
 create table outbox.delivery (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
@@ -195,10 +311,35 @@ create table outbox.delivery (
     due_at       timestamptz not null default clock_timestamp(),
     attempt      integer     not null default 0,
     retry_base   integer     not null default 0,
-    leased_by    text
+    leased_by    text,
+    object_key   bigint
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);
+create index delivery_by_object on outbox.delivery (subscription, object_key) where object_key is not null;
+
+-- Events with more matching subscriptions than a commit should wait for (outbox.fan_out_max()): relays make the deliveries.
+--   walked_to  subscriptions up to this id have theirs
+create table outbox.fan_out (
+    event_slot smallint    not null,
+    event_id   bigint      not null,
+    walked_to  bigint      not null default 0,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (event_id, event_slot)
+);
+
+-- Backfills: existing objects sent as snapshot events, batch by batch.
+--   walked_to  objects up to this id have been sent, in the order of the ids
+create table outbox.backfill_run (
+    id         bigint generated always as identity primary key,
+    object     text        not null,
+    condition  text,
+    walked_to  text,
+    sent       bigint      not null default 0,
+    started_at timestamptz not null default clock_timestamp(),
+    started_by text        not null default session_user,
+    ended_at   timestamptz
+);
 
 -- The ledger: one row per POST and its outcome, and one for each delivery that ended without a POST. class is what the
 -- POST came to; outcome is set on the row that ended the delivery.
