@@ -51,8 +51,13 @@ $q$ else $q$    with change as (%1$s
         capture._inline := false;
 $q$ end || $q$    %4$s
 $q$;
-    return format(E'    if tg_op operator(pg_catalog.=) ''INSERT'' then\n        %s    elsif tg_op operator(pg_catalog.=) ''DELETE'' then\n        %s    else\n        %s'
-            E'        if %s then\n        %s        end if;\n    end if;\n',
+    return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
+    %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
+    %s    else
+    %s        if %s then
+        %s        end if;
+    end if;
+$q$,
         format(_statement, outbox.capture_changes(watch, object, by_expression, 'insert'), outbox.patterns(watch.object || '.Create'), _insert,
             outbox.capture_finish(watch, object)),
         format(_statement, outbox.capture_changes(watch, object, by_expression, 'delete'), outbox.patterns(watch.object || '.Delete'), _insert,

@@ -73,7 +73,7 @@ begin
         _row := format(E'case when capture._plain then %s\n                        when capture._known then %s\n                        else %L::pg_catalog.jsonb end',
             _row, outbox.capture_values(watch.relation),
             '{"payload_omitted": "a column got a type that is not of Postgres itself: call outbox.watch() again"}');
-        _thin := format('case when capture._plain or capture._known then %s else ''{}''::pg_catalog.jsonb end', _thin);
+        _thin := 'case when capture._plain or capture._known then ' || _thin || ' else ''{}''::pg_catalog.jsonb end';
     end if;
     if watch.id_expression is not null and capture_changes.by_expression then
         _id := format('(%s)::pg_catalog.text collate pg_catalog."C"', watch.id_expression);

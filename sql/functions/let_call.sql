@@ -9,9 +9,13 @@ as $$
 declare
     _owner  regrole := (select n.nspowner from pg_namespace n where n.nspname = 'outbox');
     _proc   oid := to_regprocedure(let_call.called);
-    _schema regnamespace := coalesce((select p.pronamespace from pg_proc p where p.oid = _proc),
-        (select c.relnamespace from pg_class c where c.oid = to_regclass(let_call.called)));
+    _view   oid;
+    _schema regnamespace;
 begin
+    if _proc is null then
+        _view := to_regclass(let_call.called);
+    end if;
+    _schema := coalesce((select p.pronamespace from pg_proc p where p.oid = _proc), (select c.relnamespace from pg_class c where c.oid = _view));
     if not has_schema_privilege(_owner, _schema, 'usage') then
         execute format('grant usage on schema %s to %s', _schema, _owner);
         if not has_schema_privilege(_owner, _schema, 'usage') then
@@ -21,7 +25,7 @@ begin
     end if;
     if _proc is not null and not has_function_privilege(_owner, _proc, 'execute') then
         execute format('grant execute on function %s to %s', let_call.called, _owner);
-    elsif _proc is null and not has_table_privilege(_owner, to_regclass(let_call.called), 'select') then
+    elsif _view is not null and not has_table_privilege(_owner, _view, 'select') then
         execute format('grant select on %s to %s', let_call.called, _owner);
     end if;
 end
