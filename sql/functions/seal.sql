@@ -24,6 +24,7 @@ declare
     _touched outbox.touched[];
     _await   record;
     _name    text;
+    _made    integer;
     _wakes   boolean := false;
 begin
     delete from outbox.sealing s where s.xid = new.xid;
@@ -49,7 +50,17 @@ begin
         )
         select t.event_slot, array_agg(t.event_id order by t.event_id) as ids from taken t group by t.event_slot
     loop
-        _wakes := outbox.deliver_special(_await.event_slot, _await.ids) > 0 or _wakes;
+        _made := outbox.deliver_special(_await.event_slot, _await.ids);
+        _wakes := _made > 0 or _wakes;
+        if _made = 0 then
+            -- Written only because later changes might have made something of it that somebody wants.
+            delete from outbox.event e
+            where e.slot = _await.event_slot and e.id = any (_await.ids)
+                and not (select o.history from outbox.object o where o.name = e.object)
+                and not exists (
+                    select from outbox.subscription s
+                    where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone');
+        end if;
     end loop;
     if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();
