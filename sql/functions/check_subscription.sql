@@ -4,7 +4,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
 -- statement, not when its first delivery fails. Also keeps version, who and when.
--- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; 23502, 23514 as the table would.
+-- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX015 envelope; OX008 the subscription is gone; 23502, 23514 as the table would.
 -- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting.
 declare
     _broken text;
@@ -23,6 +23,9 @@ begin
         end if;
         perform outbox.check_url(new.url, coalesce((select s.http_allowed from outbox.setting s), false));
         perform outbox.check_headers(new.headers);
+        if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
+            new.envelope := outbox.check_envelope(new.envelope);
+        end if;
         -- The constraints of the table say the same, but Postgres then shows the row that broke them, headers and all, to
         -- the caller and to the server's log.
         _broken := case
