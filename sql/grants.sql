@@ -23,8 +23,9 @@ begin
         loop
             execute format('grant select on %s to outbox_reader', _table);
         end loop;
-        -- Not headers, which may hold a credential, and not url, whose query may: views show it without one.
-        grant select (id, key, subscriber, pattern, identity, status, concurrency, deadline, max_attempts, backoff_base,
+        -- Not headers, which may hold a credential, and not url, whose query may: views show it without one. The values of a
+        -- filter are data of events, which readers see anyway.
+        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, identity, status, concurrency, deadline, max_attempts, backoff_base,
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
@@ -54,9 +55,11 @@ begin
         grant insert, update, delete on outbox.subscription, outbox.subscriber, outbox.event_type to outbox_admin;
         grant delete on outbox.dead_letter, outbox.signing_key to outbox_admin;
         grant update on outbox.setting to outbox_admin;
-        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text),
+        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text,
+                text, jsonb, text, text, text),
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
-            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.signing_secret(bigint),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
+            outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
