@@ -18,7 +18,7 @@ as $$
 -- no subscription waits behind others for ever when there are more due than slots.
 --
 -- A body that an envelope makes is made before the lease begins, in the order of the deliveries, and for a second or 32 MiB,
--- whichever comes first; one at least. The others are left for the next claim, and due from then on: a slow
+-- whichever comes first, or until the statement's time-out ends one; one at least. The others are left for the next claim, and due from then on: a slow
 -- envelope holds up its like, and other deliveries no longer than one call of it takes.
 --
 -- Arguments:
@@ -42,6 +42,7 @@ declare
     _bodies    text[] := '{}';
     _errors    text[] := '{}';
     _bytes     bigint := 0;
+    _over      boolean := false;
     _body      text[];
     _envelope  record;
 begin
@@ -91,7 +92,7 @@ begin
                 join outbox.subscription s on s.id = d.subscription
             order by d.id
         loop
-            if cardinality(_made) > 0 and (_bytes > 33554432 or clock_timestamp() > _now + interval '1 s') then
+            if _over then
                 _left := _left || _envelope.id;
                 continue;
             end if;
@@ -103,6 +104,7 @@ begin
             _bodies := _bodies || _body[1];
             _errors := _errors || _body[2];
             _bytes := _bytes + coalesce(octet_length(_body[1]), 0);
+            _over := _bytes > 33554432 or clock_timestamp() > _now + interval '1 s' or _body[3] is not null;
         end loop;
         if _left <> '{}' then
             _ids := array(select i.id from unnest(_ids) as i (id) where i.id <> all (_left));

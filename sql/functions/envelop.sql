@@ -14,7 +14,8 @@ as $$
 -- Makes a body by a subscription's envelope, under settings that are the same in every relay's session. Whatever the envelope
 -- does goes no further than its value: it cannot write, and what it sets, locks or raises is undone when it is done.
 -- Arguments: event, a row of outbox.event; envelope, from outbox.subscription.
--- Returns: body and null; or null and why there is none.
+-- Returns: body and null; or null and why there is none, and a third element when the statement was cancelled meanwhile: the
+--   time-out that did it does not come again, and nothing but the end of the statement should follow.
 -- Touches: what the envelope reads.
 declare
     _body text;
@@ -30,7 +31,8 @@ begin
         raise exception using errcode = 'OX015';
     exception when query_canceled or assert_failure or others then
         if not _done then
-            return array[null, left(coalesce('envelope ' || _name || ' raised ' || sqlstate || ': ', '') || sqlerrm, 1000)];
+            return array[null, left(coalesce('envelope ' || _name || ' raised ' || sqlstate || ': ', '') || sqlerrm, 1000),
+                case when sqlstate = '57014' then sqlstate end];
         end if;
     end;
     if _body is null then

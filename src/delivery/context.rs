@@ -132,7 +132,8 @@ mod tests {
         let names: Vec<String> = (0..=HEADERS_MAX).map(|n| format!("x-{n}")).collect();
         let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
         assert_eq!(added(&context(&many)).len(), HEADERS_MAX);
-        let own = Context { traceparent: Some("00-1-2-01".into()), trace_id: Some("\n".into()), ..context(&[]) };
+        let own =
+            Context { traceparent: Some("00-1-2-01".into()), trace_id: Some("\n".into()), ..context(&[]) };
         assert_eq!(added(&own), [("traceparent".to_owned(), "00-1-2-01".to_owned())]);
     }
 }

@@ -38,7 +38,12 @@ fn message(options: &Post) -> Result<Message> {
         Some(path) => std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?,
     };
     let webhook_id = format!("{id}_{:012x}", fastrand::u64(..1 << 48));
-    Ok(Message { event_type: "outbox.ping".to_owned(), webhook_id, body: Ok(body), context: EventContext::default() })
+    Ok(Message {
+        event_type: "outbox.ping".to_owned(),
+        webhook_id,
+        body: Ok(body),
+        context: EventContext::default(),
+    })
 }
 
 /// As `outbox.ping()` makes one.
