@@ -52,10 +52,11 @@ begin
         _why := 'it does not return one json, jsonb or text';
         _hint := 'The value as text is the body, byte by byte.';
     elsif not _found.owner_may then
-        _why := format('its owner %s could not become %s, the owner of schema outbox, with whose rights it runs', _found.owner, _found.ours);
+        _why := format('its owner %s could not become %s, the owner of schema outbox, with whose rights it runs',
+            _found.owner, _found.ours);
         _hint := format('alter function %s(outbox.event) owner to %s; once you have read it.', _name, _found.ours);
     elsif not _found.keeper_may then
-        _why := format('%s, who owns schema %I, could put another function in its place and could not become %s, the owner of '
+        _why := format('%s, who owns schema %I, could put another function in its place, and could not become %s, the owner of '
             'schema outbox, with whose rights it runs', _found.keeper, _parts[1], _found.ours);
         _hint := format('Move it to a schema that belongs to %s.', _found.ours);
     elsif not _found.callable then

@@ -21,7 +21,8 @@ begin
         end if;
         _key := lower(replace(_name, '-', '_'));
         if _key = 'traceparent' then
-            raise exception 'header % may not be listed', _name using errcode = 'OX007', hint = 'It comes from outbox.traceparent.';
+            raise exception 'header % may not be listed', _name
+                using errcode = 'OX007', hint = 'It comes from outbox.traceparent.';
         end if;
         if _key = any (_keys) then
             raise exception 'header % is listed twice', _name

@@ -17,9 +17,9 @@ as $$
 -- open deliveries, none for the others, however many there are. It starts after start_after and wraps around, so that
 -- no subscription waits behind others for ever when there are more due than slots.
 --
--- A body that an envelope makes is made before the lease begins, in the order of the deliveries, and for a second or 32 MiB,
--- whichever comes first, or until the statement's time-out ends one; one at least. The others are left for the next claim, and due from then on: a slow
--- envelope holds up its like, and other deliveries no longer than one call of it takes.
+-- Bodies that envelopes make are made before the lease begins, in the order of the deliveries: one, and more until that has
+-- taken a second, or 32 MiB, or the statement's time-out has ended one. The others are left for the next claim, and due from
+-- then on. So a slow envelope holds up others no longer than one call of it takes.
 --
 -- Arguments:
 --   relay               its name, shown as outbox.delivery.leased_by

@@ -124,7 +124,7 @@ fn a_receiver_for_developers_shows_the_trace_id() {
     );
     listening
         .process
-        .wait_for_line(" verified Order.Update Order 17, trace t\\u{1b}1, answered 200", crate::stage::SOON);
+        .wait_for_line(" verified Order.Update Order 17, trace t\\u001b1, answered 200", crate::stage::SOON);
 }
 
 // What is read of the settings of a transaction.
