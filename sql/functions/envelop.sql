@@ -1,15 +1,9 @@
 create or replace function outbox.envelop(event outbox.event, envelope text) returns text[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC'
-set datestyle = 'ISO, YMD'
-set intervalstyle = 'postgres'
-set extra_float_digits = 1
-set bytea_output = 'hex'
-set xmlbinary = 'base64'
-set lc_monetary = 'C'
-set lc_numeric = 'C'
-set lc_time = 'C'
+set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
+set extra_float_digits = 1 set bytea_output = 'hex' set xmlbinary = 'base64'
+set lc_monetary = 'C' set lc_numeric = 'C' set lc_time = 'C'
 as $$
 -- Makes a body by a subscription's envelope, under settings that are the same in every relay's session. Whatever the envelope
 -- does goes no further than its value: it cannot write, and what it sets, locks or raises is undone when it is done.

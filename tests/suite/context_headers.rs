@@ -49,7 +49,8 @@ fn what_a_transaction_has_set_is_sent_unless_it_is_ours_or_the_subscriptions() {
     headers.insert("X-Number".into(), 7.into());
     let headers = serde_json::Value::Object(headers).to_string().replace('\'', "''");
     stage.db.psql(&format!(
-        "update outbox.event set headers = '{headers}', trace_id = 'trace 1', traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'"
+        "update outbox.event set headers = '{headers}', trace_id = 'trace 1', \
+         traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'"
     ));
     assert_eq!(stage.once().stdout, "delivered 1, will retry 0, dead 0, cancelled 0\n");
     let requests = stage.receiver.requests();
@@ -143,12 +144,14 @@ fn a_transaction_sets_the_headers_that_are_listed_and_no_others() {
     assert_eq!(said(&format!("{tenant}; set local outbox.header.x_tenant = ''")), "none");
     assert_eq!(
         said(
-            "set local outbox.header.x_correlationid = 'c'; set local outbox.header.X_TENANT = E'\\n\"ä'; set local outbox.header.x_odd = '1'; \
+            "set local outbox.header.x_correlationid = 'c'; set local outbox.header.X_TENANT = E'\\n\"ä'; \
+             set local outbox.header.x_odd = '1'; \
              set local outbox.header.x_other = 'o'"
         ),
         r#"{"x_odd": "1", "X-Tenant": "\n\"ä", "X-CorrelationId": "c"}"#
     );
-    let long = "set local outbox.header.x_odd = '1'; select set_config('outbox.header.x_tenant', repeat('x', 8193), true) is null";
+    let long = "set local outbox.header.x_odd = '1'; \
+        select set_config('outbox.header.x_tenant', repeat('x', 8193), true) is null";
     assert_eq!(said(long), "f\n{\"x_odd\": \"1\"}");
     // As after the end of a transaction that has set it.
     assert_eq!(db.psql(&format!("begin; {tenant}; commit; select outbox.context_headers() is null")), "t");
@@ -162,13 +165,15 @@ fn nothing_in_the_way_of_a_writer_is_run_by_reading_them() {
     db.psql(
         "update outbox.setting set context_headers = '{X-Tenant}';
          create schema evil authorization context_writer; create sequence evil.ran;
-         create function evil.capture() returns jsonb language plpgsql security definer as $$ begin return outbox.context_headers(); end $$",
+         create function evil.capture() returns jsonb language plpgsql security definer as $$
+             begin return outbox.context_headers(); end $$",
     );
     let caught = db.psql_as(
         "context_writer",
         "create function evil.sprung() returns boolean language sql as $$ select nextval('evil.ran') > 0 $$;
          create function evil.lower(text) returns text language plpgsql as $$ begin perform evil.sprung(); return ''; end $$;
-         create function evil.replace(text, text, text) returns text language plpgsql as $$ begin perform evil.sprung(); return ''; end $$;
+         create function evil.replace(text, text, text) returns text language plpgsql as $$
+             begin perform evil.sprung(); return ''; end $$;
          create function evil.cat(text, text) returns text language plpgsql as $$ begin perform evil.sprung(); return ''; end $$;
          create operator evil.|| (leftarg = text, rightarg = text, function = evil.cat);
          create function evil.more(int, int) returns boolean language sql as $$ select evil.sprung() $$;

@@ -82,11 +82,18 @@ fn bodies_of_other_systems_can_be_made() {
     let body = |path: &str| requests.iter().find(|request| request.path == path).unwrap().text();
     assert_eq!(
         body("/prime"),
-        r#"{"createdAt" : "0001-01-01T00:00:00.000Z", "eventKey" : "Order.Update", "moveTaskOrderID" : "m1", "object" : "{\"vin\": \"SOMETESTVIN000627\", \"moveTaskOrderID\": \"m1\"}", "objectID" : "17", "traceID" : "t\"1", "updatedAt" : "0001-01-01T00:00:00.000Z"}"#
+        concat!(
+            r#"{"createdAt" : "0001-01-01T00:00:00.000Z", "eventKey" : "Order.Update", "moveTaskOrderID" : "m1", "#,
+            r#""object" : "{\"vin\": \"SOMETESTVIN000627\", \"moveTaskOrderID\": \"m1\"}", "objectID" : "17", "traceID" : "t\"1", "#,
+            r#""updatedAt" : "0001-01-01T00:00:00.000Z"}"#
+        )
     );
     assert_eq!(
         body("/queue"),
-        r#"{"eventType":"Order.Update","guid":"17","vin":"SOMETESTVIN000627","headers":{"X-CorrelationId":"12345678-1234-1234-1234-123456789012"}}"#
+        concat!(
+            r#"{"eventType":"Order.Update","guid":"17","vin":"SOMETESTVIN000627","#,
+            r#""headers":{"X-CorrelationId":"12345678-1234-1234-1234-123456789012"}}"#
+        )
     );
 }
 
@@ -99,7 +106,8 @@ fn the_settings_of_the_session_make_no_difference() {
          create function trap.lower(text) returns text language sql as $$ select nextval('trap.sprung')::text $$;
          create function app.told(event outbox.event) returns text language sql stable as $$
              select format('%s|%s|%s|%s|%s|%s|%s', '2026-07-01 12:00:00+00'::timestamptz, '2026-07-02'::date,
-                 '1 day 2 hours'::interval, 0.1::float8 + 0.2::float8, '\\xff'::bytea, to_char(1234.5, 'L9G999D0'), lower('A')) $$;
+                 '1 day 2 hours'::interval, 0.1::float8 + 0.2::float8, '\\xff'::bytea, to_char(1234.5, 'L9G999D0'),
+                 lower('A')) $$;
          select outbox.subscribe('a', '*', 'https://e.com/', envelope => 'app.told'); select outbox.define_event_type('A')",
     );
     let told = |settings: &str| {
@@ -412,7 +420,8 @@ fn what_became_of_an_envelope_since_is_seen_before_it_is_called() {
         db.psql(swap);
         let _ = db.try_psql_as(
             "envelope_admin",
-            "create or replace function shared.mine(event outbox.event) returns text language sql as $$ select nextval('evil.ran')::text $$",
+            "create or replace function shared.mine(event outbox.event) returns text language sql as $$
+                 select nextval('evil.ran')::text $$",
         );
         let refused = db.psql(claim);
         assert!(
@@ -430,7 +439,8 @@ fn neither_casts_nor_overloads_nor_search_paths_lead_elsewhere() {
     db.psql_as(
         "envelope_admin",
         "create type evil.thing as (t text);
-         create function evil.thing(outbox.event) returns evil.thing language sql as $$ select row(nextval('evil.ran')::text)::evil.thing $$;
+         create function evil.thing(outbox.event) returns evil.thing language sql as $$
+             select row(nextval('evil.ran')::text)::evil.thing $$;
          create cast (outbox.event as evil.thing) with function evil.thing(outbox.event) as implicit;
          create function shared.mine(event evil.thing) returns text language sql as $$ select nextval('evil.ran')::text $$;
          create function shared.mine(event record) returns text language plpgsql as $$ begin return nextval('evil.ran'); end $$;
@@ -440,7 +450,8 @@ fn neither_casts_nor_overloads_nor_search_paths_lead_elsewhere() {
          create domain evil.text as pg_catalog.text check (nextval('evil.ran') > 0)",
     );
     db.psql(
-        "create function shared.mine(event outbox.event) returns json language sql as $$ select to_json(format('%s', (event).type)::text) $$",
+        "create function shared.mine(event outbox.event) returns json language sql as $$
+             select to_json(format('%s', (event).type)::text) $$",
     );
     let claim = db.psql_as(
         "envelope_admin",
@@ -448,7 +459,8 @@ fn neither_casts_nor_overloads_nor_search_paths_lead_elsewhere() {
     );
     assert_eq!(claim, "1\nf");
     let claimed = db.psql(
-        "set search_path = evil, shared, pg_catalog; select coalesce(body, body_error) from outbox.claim('r', 1, '{}', '{}', 0)",
+        "set search_path = evil, shared, pg_catalog; \
+         select coalesce(body, body_error) from outbox.claim('r', 1, '{}', '{}', 0)",
     );
     assert_eq!(claimed, "\"A\"");
     expect_that_nothing_ran(&db);

@@ -17,6 +17,7 @@ const SLEEPERS: [(&str, &str); 8] = [
     ("pooler.rs", "a statement that takes longer than the time-out that somebody left in the session"),
     ("relay.rs", "a subscriber that drips its answer, until the relay hangs up"),
     ("guard.rs", "as in support_selftest.rs"),
+    ("envelope.rs", "an envelope that takes its time is the subject"),
     ("support_selftest.rs", "the shell that removes a directory belongs to nobody and can tell nobody"),
     ("sizes.rs", "the word is what it looks for"),
 ];
