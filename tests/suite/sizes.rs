@@ -10,7 +10,7 @@ const CODE_COLUMNS_MAX: usize = 110;
 const TEXT_COLUMNS_MAX: usize = 130;
 
 /// Tests that may sleep, with the reason: nothing tells them what they wait for.
-const SLEEPERS: [(&str, &str); 8] = [
+const SLEEPERS: [(&str, &str); 9] = [
     ("doorbell.rs", "the word names a relay that nobody has woken"),
     ("interleaving.rs", "as in doorbell.rs"),
     ("crash.rs", "the word names a relay that was stopped, and a statement that hangs in the database"),
