@@ -79,6 +79,8 @@ begin
         delete from outbox.awaiting a where a.xid = pg_current_xact_id() and a.event_id = any (_gone);
     end if;
     foreach _slot in array _slots loop
+        -- What takes the place of older events does so once, when all of it is known.
+        exit when _object.mode = 'latest';
         _made := _made + outbox.deliver_plain(_slot, array(
             select n.id from unnest(_new || _undone) as n (id)
             where not n.id = any (_gone)
@@ -90,7 +92,8 @@ begin
             select e.id
             from outbox.event e
             where e.slot = _slot and e.id = any (_new || _undone)
-                and (exists (
+                and (_object.mode = 'latest'
+                    or exists (
                         select from outbox.subscription s
                         where s.pattern = any (outbox.patterns(e.type)) and s.special and s.status <> 'gone')
                     or not exists (

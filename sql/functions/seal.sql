@@ -12,7 +12,7 @@ as $$
 -- has a snapshot of its own, which sees everybody who had the lock before. The event's id and number are drawn under it.
 -- Under REPEATABLE READ there is no newer snapshot: whoever comes second gets 40001 and tries again, as with any row.
 --
--- Also finds the special subscriptions of events that were written at once (outbox.await_commit()).
+-- Also makes the deliveries that were left to it (outbox.await_commit()).
 --
 -- Under SET CONSTRAINTS ALL IMMEDIATE it runs at the end of each statement, and so does it for what the user's own deferred
 -- triggers change after it: a further event then, and nothing is lost.
@@ -48,9 +48,13 @@ begin
         with taken as (
             delete from outbox.awaiting a where a.xid = new.xid returning a.*
         )
-        select t.event_slot, array_agg(t.event_id order by t.event_id) as ids from taken t group by t.event_slot
+        select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
+        from taken t
+            join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+            left join outbox.object o on o.name = e.object
+        group by 1, 2
     loop
-        _made := outbox.deliver_special(_await.event_slot, _await.ids);
+        _made := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything);
         _wakes := _made > 0 or _wakes;
         if _made = 0 then
             -- Written only because later changes might have made something of it that somebody wants.
