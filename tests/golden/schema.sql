@@ -6,6 +6,9 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
@@ -20,10 +23,18 @@ CREATE TABLE outbox.watch (
     key_columns text[] NOT NULL,
     id_expression text,
     id_columns text[] DEFAULT '{}'::text[] NOT NULL,
+    through text,
+    only_columns text[],
+    ignored_columns text[],
+    condition text,
+    verb_types text[] DEFAULT '{}'::text[] NOT NULL,
+    verb_conditions text[] DEFAULT '{}'::text[] NOT NULL,
+    condition_columns text[] DEFAULT '{}'::text[] NOT NULL,
     row_bytes_max integer NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_row_is_named_by_key_or_expression CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL))),
+    CONSTRAINT a_row_is_named_by_key_expression_or_function CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL) OR (through IS NOT NULL))),
+    CONSTRAINT a_verb_has_a_condition CHECK ((cardinality(verb_types) = cardinality(verb_conditions))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
 );
 CREATE FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) RETURNS text
@@ -54,6 +65,10 @@ CREATE FUNCTION outbox.capture_values(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -74,6 +89,16 @@ CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT '':
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.deliver(slot smallint, events bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) RETURNS integer
+    LANGUAGE plpgsql
+    SET jit TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -93,6 +118,16 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
     AS ...;
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.fan_out_max() RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) RETURNS record
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -139,6 +174,12 @@ CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscrip
 CREATE FUNCTION outbox.next_due(ago_ms double precision DEFAULT 0) RETURNS double precision
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.object_key(object text, object_id text) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.path_holds(data jsonb, path jsonpath) RETURNS boolean
+    LANGUAGE plpgsql STABLE COST 1000
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -214,6 +255,9 @@ CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], at
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -221,12 +265,16 @@ CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TABLE(id bigint, version integer, url text, headers jsonb, identity text, secrets bytea[], concurrency integer, deadline_ms double precision, max_attempts integer, backoff_base_ms double precision, backoff_cap_ms double precision)
     LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.take_duty(duty text, relay text, lease interval) RETURNS boolean
@@ -484,6 +532,24 @@ CREATE TABLE outbox.attempt_kept (
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
+CREATE TABLE outbox.backfill_run (
+    id bigint NOT NULL,
+    object text NOT NULL,
+    condition text,
+    walked_to text,
+    sent bigint DEFAULT 0 NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    started_by text DEFAULT SESSION_USER NOT NULL,
+    ended_at timestamp with time zone
+);
+ALTER TABLE outbox.backfill_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.backfill_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE outbox.delivery (
     id bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -492,7 +558,8 @@ CREATE TABLE outbox.delivery (
     due_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
     retry_base integer DEFAULT 0 NOT NULL,
-    leased_by text
+    leased_by text,
+    object_key bigint
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
 CREATE SEQUENCE outbox.event_id
@@ -509,7 +576,15 @@ CREATE TABLE outbox.event (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 )
 PARTITION BY LIST (slot);
 CREATE TABLE outbox.subscription (
@@ -518,6 +593,14 @@ CREATE TABLE outbox.subscription (
     subscriber text NOT NULL,
     pattern text NOT NULL,
     url text NOT NULL,
+    object_id text,
+    filter jsonb,
+    filter_path jsonpath,
+    exclude_source text,
+    anchor_path text[] COLLATE pg_catalog."C",
+    anchor text COLLATE pg_catalog."C",
+    special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
+    envelope text,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     identity text,
     status text DEFAULT 'active'::text NOT NULL,
@@ -651,9 +734,22 @@ CREATE VIEW outbox.backlog AS
 CREATE TABLE outbox.object (
     name text NOT NULL,
     history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100)))
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
 );
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
@@ -810,7 +906,15 @@ CREATE TABLE outbox.event_0 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_1 (
     slot smallint NOT NULL,
@@ -820,7 +924,15 @@ CREATE TABLE outbox.event_1 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_2 (
     slot smallint NOT NULL,
@@ -830,7 +942,15 @@ CREATE TABLE outbox.event_2 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_3 (
     slot smallint NOT NULL,
@@ -840,7 +960,15 @@ CREATE TABLE outbox.event_3 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_4 (
     slot smallint NOT NULL,
@@ -850,7 +978,15 @@ CREATE TABLE outbox.event_4 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_5 (
     slot smallint NOT NULL,
@@ -860,7 +996,15 @@ CREATE TABLE outbox.event_5 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_6 (
     slot smallint NOT NULL,
@@ -870,7 +1014,15 @@ CREATE TABLE outbox.event_6 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_7 (
     slot smallint NOT NULL,
@@ -880,7 +1032,15 @@ CREATE TABLE outbox.event_7 (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_kept (
     slot smallint NOT NULL,
@@ -890,7 +1050,15 @@ CREATE TABLE outbox.event_kept (
     object text,
     object_id text,
     occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
 );
 CREATE TABLE outbox.event_type (
     name text NOT NULL,
@@ -939,6 +1107,20 @@ CREATE VIEW outbox.failing AS
            FROM outbox.dead_letter l
           WHERE (l.subscription = s.id)))))
   ORDER BY h.failing_since;
+CREATE TABLE outbox.fan_out (
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    special boolean DEFAULT false NOT NULL,
+    walked_to bigint DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+CREATE TABLE outbox.object_head (
+    object text NOT NULL,
+    object_id text NOT NULL,
+    seq bigint DEFAULT 1 NOT NULL,
+    published boolean DEFAULT true NOT NULL
+)
+WITH (fillfactor='70');
 CREATE VIEW outbox.oldest_xmin AS
  SELECT h.kind,
     h.who,
@@ -1018,6 +1200,9 @@ CREATE TABLE outbox.relay (
     last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     stopped_at timestamp with time zone
 );
+CREATE UNLOGGED TABLE outbox.sealing (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL
+);
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
     http_allowed boolean DEFAULT false NOT NULL,
@@ -1025,6 +1210,7 @@ CREATE TABLE outbox.setting (
     retention interval DEFAULT '6 days'::interval NOT NULL,
     dead_letter_retention interval DEFAULT '90 days'::interval NOT NULL,
     home text,
+    context_headers text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT dead_letter_retention_is_1_hour_or_more CHECK ((dead_letter_retention >= '01:00:00'::interval)),
     CONSTRAINT doorbell_is_auto_on_or_off CHECK ((doorbell = ANY (ARRAY['auto'::text, 'on'::text, 'off'::text]))),
     CONSTRAINT retention_is_1_hour_to_6_days CHECK (((retention >= '01:00:00'::interval) AND (retention <= '6 days'::interval))),
@@ -1059,6 +1245,19 @@ ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MAXVALUE
     CACHE 1
 );
+CREATE UNLOGGED TABLE outbox.touched (
+    xid xid8 NOT NULL,
+    object text NOT NULL,
+    object_id text NOT NULL,
+    first_op "char",
+    last_op "char",
+    type text,
+    data jsonb,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb
+);
 CREATE TABLE outbox.turn (
     leaf text NOT NULL,
     written_on date NOT NULL,
@@ -1066,6 +1265,23 @@ CREATE TABLE outbox.turn (
     readers text[],
     since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     obstacle text
+);
+CREATE TABLE outbox.uncaptured (
+    id bigint NOT NULL,
+    relation regclass NOT NULL,
+    operation text NOT NULL,
+    rows bigint NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    by text DEFAULT SESSION_USER NOT NULL
+);
+ALTER TABLE outbox.uncaptured ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.uncaptured_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 ALTER TABLE outbox.watch ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.watch_id_seq
@@ -1113,6 +1329,8 @@ ALTER TABLE ONLY outbox.attempt_7
     ADD CONSTRAINT attempt_7_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.attempt_kept
     ADD CONSTRAINT attempt_kept_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.backfill_run
+    ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
 ALTER TABLE ONLY outbox.definition_history
@@ -1143,6 +1361,10 @@ ALTER TABLE ONLY outbox.event_kept
     ADD CONSTRAINT event_kept_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.event_type
     ADD CONSTRAINT event_type_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.fan_out
+    ADD CONSTRAINT fan_out_pkey PRIMARY KEY (event_id, event_slot);
+ALTER TABLE ONLY outbox.object_head
+    ADD CONSTRAINT object_head_pkey PRIMARY KEY (object, object_id);
 ALTER TABLE ONLY outbox.object
     ADD CONSTRAINT object_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY outbox.watch
@@ -1151,6 +1373,8 @@ ALTER TABLE ONLY outbox.refinery_schema_history
     ADD CONSTRAINT refinery_schema_history_pkey PRIMARY KEY (version);
 ALTER TABLE ONLY outbox.relay
     ADD CONSTRAINT relay_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.sealing
+    ADD CONSTRAINT sealing_pkey PRIMARY KEY (xid);
 ALTER TABLE ONLY outbox.setting
     ADD CONSTRAINT setting_pkey PRIMARY KEY (one_row);
 ALTER TABLE ONLY outbox.signing_key
@@ -1163,8 +1387,12 @@ ALTER TABLE ONLY outbox.subscription
     ADD CONSTRAINT subscription_key_key UNIQUE (key);
 ALTER TABLE ONLY outbox.subscription
     ADD CONSTRAINT subscription_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.touched
+    ADD CONSTRAINT touched_pkey PRIMARY KEY (xid, object, object_id);
 ALTER TABLE ONLY outbox.turn
     ADD CONSTRAINT turn_pkey PRIMARY KEY (leaf);
+ALTER TABLE ONLY outbox.uncaptured
+    ADD CONSTRAINT uncaptured_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.watch
     ADD CONSTRAINT watch_pkey PRIMARY KEY (id);
 CREATE INDEX attempt_by_event ON ONLY outbox.attempt USING btree (event_id, subscription);
@@ -1178,6 +1406,7 @@ CREATE INDEX attempt_6_event_id_subscription_idx ON outbox.attempt_6 USING btree
 CREATE INDEX attempt_7_event_id_subscription_idx ON outbox.attempt_7 USING btree (event_id, subscription);
 CREATE INDEX attempt_kept_event_id_subscription_idx ON outbox.attempt_kept USING btree (event_id, subscription);
 CREATE INDEX dead_letter_by_subscription ON outbox.dead_letter USING btree (subscription, died_at);
+CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, object_key) WHERE (object_key IS NOT NULL);
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
 CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
@@ -1199,9 +1428,12 @@ CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (obje
 CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
 CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
-CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url)) WHERE (status <> 'gone'::text);
+CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
-CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern, anchor_path, anchor) WHERE ((status <> 'gone'::text) AND (object_id IS NULL) AND (anchor IS NOT NULL));
+CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
+CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
+CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND (NOT special));
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
@@ -1261,6 +1493,8 @@ GRANT USAGE ON SCHEMA outbox TO outbox_relay;
 GRANT USAGE ON SCHEMA outbox TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_admin;
@@ -1276,6 +1510,8 @@ REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
@@ -1285,6 +1521,9 @@ REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], bus
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.deliver(slot smallint, events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_special(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_relay;
@@ -1297,6 +1536,10 @@ REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.fan_out_max() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.find(webhook_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
@@ -1319,6 +1562,8 @@ REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.object_key(object text, object_id text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
@@ -1356,15 +1601,18 @@ REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret tex
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
@@ -1401,6 +1649,8 @@ GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_admin;
+GRANT SELECT ON TABLE outbox.backfill_run TO outbox_reader;
+GRANT SELECT ON TABLE outbox.backfill_run TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event TO outbox_reader;
@@ -1410,6 +1660,12 @@ GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(object_id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
@@ -1465,6 +1721,10 @@ GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
 GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
+GRANT SELECT ON TABLE outbox.fan_out TO outbox_reader;
+GRANT SELECT ON TABLE outbox.fan_out TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object_head TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object_head TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;
@@ -1472,10 +1732,16 @@ GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_admin;
 GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
 GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
+GRANT SELECT ON TABLE outbox.sealing TO outbox_reader;
+GRANT SELECT ON TABLE outbox.sealing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.setting TO outbox_reader;
 GRANT SELECT,UPDATE ON TABLE outbox.setting TO outbox_admin;
 GRANT DELETE ON TABLE outbox.signing_key TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscriber TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscriber TO outbox_admin;
+GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
+GRANT SELECT ON TABLE outbox.touched TO outbox_admin;
 GRANT SELECT ON TABLE outbox.turn TO outbox_reader;
 GRANT SELECT ON TABLE outbox.turn TO outbox_admin;
+GRANT SELECT ON TABLE outbox.uncaptured TO outbox_reader;
+GRANT SELECT ON TABLE outbox.uncaptured TO outbox_admin;
