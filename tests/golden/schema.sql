@@ -9,7 +9,32 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
 CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) RETURNS text
+CREATE SEQUENCE outbox.event_id
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE outbox.event (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
+)
+PARTITION BY LIST (slot);
+CREATE FUNCTION outbox.body(event outbox.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
@@ -65,12 +90,20 @@ CREATE FUNCTION outbox.capture_values(relation regclass) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.check_envelope(envelope text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_setting() RETURNS trigger
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_subscription() RETURNS trigger
@@ -81,9 +114,12 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, occurred_at double precision, claimed_at double precision)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.context_headers() RETURNS jsonb
+    LANGUAGE plpgsql STABLE
     AS ...;
 CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
     LANGUAGE plpgsql
@@ -95,6 +131,8 @@ CREATE FUNCTION outbox.deliver(slot smallint, events bigint[]) RETURNS integer
 CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) RETURNS integer
     LANGUAGE plpgsql
     SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
@@ -119,8 +157,25 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
+CREATE FUNCTION outbox.envelop(event outbox.event, envelope text) RETURNS text[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET xmlbinary TO 'base64'
+    SET lc_monetary TO 'C'
+    SET lc_numeric TO 'C'
+    SET lc_time TO 'C'
+    AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.expand(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.fan_out_max() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -129,7 +184,7 @@ CREATE FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bi
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
+CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, trace_id text, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -182,7 +237,7 @@ CREATE FUNCTION outbox.path_holds(data jsonb, path jsonpath) RETURNS boolean
     LANGUAGE plpgsql STABLE COST 1000
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.payload_omitted(bytes_max bigint) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -562,31 +617,6 @@ CREATE TABLE outbox.delivery (
     object_key bigint
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
-CREATE SEQUENCE outbox.event_id
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-CREATE TABLE outbox.event (
-    slot smallint NOT NULL,
-    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
-    type text NOT NULL,
-    object text,
-    object_id text,
-    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    watch integer,
-    seq bigint,
-    source text,
-    trace_id text,
-    traceparent text,
-    headers jsonb,
-    error text
-)
-PARTITION BY LIST (slot);
 CREATE TABLE outbox.subscription (
     id bigint NOT NULL,
     key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
@@ -865,7 +895,8 @@ CREATE VIEW outbox.delivery_history AS
     a.delivery,
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response,
-    a.id AS attempt_id
+    a.id AS attempt_id,
+    e.trace_id
    FROM ((outbox.attempt a
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
@@ -1114,6 +1145,22 @@ CREATE TABLE outbox.fan_out (
     walked_to bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+CREATE VIEW outbox.fanning_out AS
+ SELECT f.event_id,
+    e.type AS event_type,
+    e.object,
+    e.object_id,
+    f.created_at,
+    (clock_timestamp() - f.created_at) AS age,
+    ( SELECT count(*) AS count
+           FROM outbox.subscription s
+          WHERE ((s.id <= f.walked_to) AND (s.status <> 'gone'::text))) AS done,
+    ( SELECT count(*) AS count
+           FROM outbox.subscription s
+          WHERE (s.status <> 'gone'::text)) AS of
+   FROM (outbox.fan_out f
+     LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[f.event_slot, ((f.event_slot + 8))::smallint])) AND (e.id = f.event_id))))
+  ORDER BY f.event_id;
 CREATE TABLE outbox.object_head (
     object text NOT NULL,
     object_id text NOT NULL,
@@ -1480,6 +1527,7 @@ ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
 ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
 CREATE TRIGGER subscription_tombstone AFTER DELETE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.keep_tombstone();
@@ -1495,9 +1543,11 @@ REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_reader;
-GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.event TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
@@ -1510,15 +1560,19 @@ REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_envelope(envelope text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_envelope(envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_setting() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.deliver(slot smallint, events bigint[]) FROM PUBLIC;
@@ -1536,7 +1590,11 @@ REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.expand(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.fan_out_max() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) TO outbox_admin;
@@ -1653,8 +1711,6 @@ GRANT SELECT ON TABLE outbox.backfill_run TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backfill_run TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
-GRANT SELECT ON TABLE outbox.event TO outbox_reader;
-GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
 GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
@@ -1723,6 +1779,8 @@ GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_admin;
+GRANT SELECT ON TABLE outbox.fanning_out TO outbox_reader;
+GRANT SELECT ON TABLE outbox.fanning_out TO outbox_admin;
 GRANT SELECT ON TABLE outbox.object_head TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object_head TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;

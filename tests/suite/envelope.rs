@@ -84,8 +84,8 @@ fn bodies_of_other_systems_can_be_made() {
         body("/prime"),
         concat!(
             r#"{"createdAt" : "0001-01-01T00:00:00.000Z", "eventKey" : "Order.Update", "moveTaskOrderID" : "m1", "#,
-            r#""object" : "{\"vin\": \"SOMETESTVIN000627\", \"moveTaskOrderID\": \"m1\"}", "objectID" : "17", "traceID" : "t\"1", "#,
-            r#""updatedAt" : "0001-01-01T00:00:00.000Z"}"#
+            r#""object" : "{\"vin\": \"SOMETESTVIN000627\", \"moveTaskOrderID\": \"m1\"}", "#,
+            r#""objectID" : "17", "traceID" : "t\"1", "updatedAt" : "0001-01-01T00:00:00.000Z"}"#
         )
     );
     assert_eq!(
@@ -251,7 +251,8 @@ fn a_slow_envelope_leaves_the_rest_for_the_next_claim_and_holds_nobody_up() {
     let made: i32 = first.strip_suffix("|5|t").unwrap_or_else(|| panic!("{first}")).parse().unwrap();
     assert!((1..=3).contains(&made), "{first}");
     // The relay looks for what became due since its claim began, and finds them.
-    let left = "select count(*) > 0, bool_and(due_at > at and due_at < clock_timestamp() and leased_by is null)
+    let left =
+        "select count(*) > 0, bool_and(due_at > at and due_at < clock_timestamp() and leased_by is null)
         from outbox.delivery, began where attempt = 0";
     assert_eq!(db.psql(left), "t|t");
     let second = db.psql(claim);
