@@ -65,6 +65,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/deliver_matching.sql",
     "functions/deliver_plain.sql",
     "functions/deliver_special.sql",
+    "functions/deliver_type.sql",
     "functions/diff.sql",
     "functions/doorbell_silence.sql",
     "functions/due_leaves.sql",

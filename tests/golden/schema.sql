@@ -14,9 +14,12 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
 CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
+<<<<<<< HEAD
 CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[]) RETURNS void
     LANGUAGE plpgsql
     AS ...;
+=======
+>>>>>>> wire
 CREATE SEQUENCE outbox.event_id
     START WITH 1
     INCREMENT BY 1
@@ -130,6 +133,7 @@ CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEF
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+<<<<<<< HEAD
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -138,6 +142,8 @@ CREATE FUNCTION outbox.check_called(function text, relation regclass, what text,
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+=======
+>>>>>>> wire
 CREATE FUNCTION outbox.check_envelope(envelope text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -150,10 +156,13 @@ CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+<<<<<<< HEAD
 CREATE FUNCTION outbox.check_object_name(object text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+=======
+>>>>>>> wire
 CREATE FUNCTION outbox.check_setting() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -166,6 +175,7 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+<<<<<<< HEAD
 CREATE FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -174,14 +184,19 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+=======
+>>>>>>> wire
 CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+<<<<<<< HEAD
 CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+=======
+>>>>>>> wire
 CREATE FUNCTION outbox.context_headers() RETURNS jsonb
     LANGUAGE plpgsql STABLE
     AS ...;
@@ -201,10 +216,13 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+<<<<<<< HEAD
     AS ...;
 CREATE FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+=======
+>>>>>>> wire
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
@@ -1671,7 +1689,10 @@ ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
 ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+<<<<<<< HEAD
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
+=======
+>>>>>>> wire
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
@@ -1688,7 +1709,10 @@ REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[]) FROM PUBLIC;
+=======
+>>>>>>> wire
 GRANT SELECT ON TABLE outbox.event TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
@@ -1710,19 +1734,26 @@ REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named t
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) TO outbox_admin;
+=======
+REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
+>>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.check_envelope(envelope text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_envelope(envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.check_object_name(object text) FROM PUBLIC;
+=======
+>>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.check_setting() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
@@ -1732,8 +1763,11 @@ REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
+<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
+=======
+>>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
