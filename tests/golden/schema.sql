@@ -95,6 +95,8 @@ CREATE FUNCTION outbox.deliver(slot smallint, events bigint[]) RETURNS integer
 CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) RETURNS integer
     LANGUAGE plpgsql
     SET jit TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
@@ -121,6 +123,10 @@ CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.expand(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.fan_out_max() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -182,7 +188,7 @@ CREATE FUNCTION outbox.path_holds(data jsonb, path jsonpath) RETURNS boolean
     LANGUAGE plpgsql STABLE COST 1000
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.payload_omitted(bytes_max bigint) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1114,6 +1120,22 @@ CREATE TABLE outbox.fan_out (
     walked_to bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+CREATE VIEW outbox.fanning_out AS
+ SELECT f.event_id,
+    e.type AS event_type,
+    e.object,
+    e.object_id,
+    f.created_at,
+    (clock_timestamp() - f.created_at) AS age,
+    ( SELECT count(*) AS count
+           FROM outbox.subscription s
+          WHERE ((s.id <= f.walked_to) AND (s.status <> 'gone'::text))) AS done,
+    ( SELECT count(*) AS count
+           FROM outbox.subscription s
+          WHERE (s.status <> 'gone'::text)) AS of
+   FROM (outbox.fan_out f
+     LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[f.event_slot, ((f.event_slot + 8))::smallint])) AND (e.id = f.event_id))))
+  ORDER BY f.event_id;
 CREATE TABLE outbox.object_head (
     object text NOT NULL,
     object_id text NOT NULL,
@@ -1537,6 +1559,9 @@ GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.expand(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.fan_out_max() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) TO outbox_admin;
@@ -1723,6 +1748,8 @@ GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_admin;
+GRANT SELECT ON TABLE outbox.fanning_out TO outbox_reader;
+GRANT SELECT ON TABLE outbox.fanning_out TO outbox_admin;
 GRANT SELECT ON TABLE outbox.object_head TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object_head TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
