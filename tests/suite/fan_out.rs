@@ -89,13 +89,14 @@ fn what_the_writer_has_made_itself_is_not_made_again() {
     assert_eq!(made(&db), "5|1");
     // And an event that was left to relays altogether is not touched by deliver_special().
     db.psql(
-        "with e as (insert into outbox.event (slot, type, data) values (3, 'Order.Update', '{}') returning slot, id)
+        "with e as (insert into outbox.event (slot, type, object, data)
+             values (3, 'Order.Update', 'wide', '{\"a\": 1}') returning slot, id)
          insert into outbox.fan_out (event_slot, event_id) select slot, id from e;
-         select outbox.deliver_special(slot, array[id]) from outbox.event where data = '{}'",
+         select outbox.deliver_special(slot, array[id]) from outbox.event where object = 'wide'",
     );
     assert_eq!(made(&db), "5|2");
-    assert_eq!(db.psql("select outbox.expand(), outbox.expand()"), "201|5");
-    assert_eq!((made(&db).as_str(), db.psql(ONCE).as_str()), ("211|0", "t"));
+    assert_eq!(db.psql("select outbox.expand(), outbox.expand()"), "201|206");
+    assert_eq!((made(&db).as_str(), db.psql(ONCE).as_str()), ("412|0", "t"));
 }
 
 #[tokio::test]
