@@ -266,16 +266,16 @@ fn claims_fail(stage: &Stage) {
     stage.db.psql(
         "create sequence calls; create table chance (); create schema kept; \
          alter function outbox.claim set schema kept; \
-         create function outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) \
-         returns table (delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, \
-             event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, \
-             occurred_at double precision, claimed_at double precision) \
-         language plpgsql as $$ begin \
-             perform nextval('public.calls'); \
-             delete from public.chance; \
-             if not found then raise lock_not_available; end if; \
-             return query select * from kept.claim($1, $2, $3, $4, $5); \
-         end $$",
+         do $do$ declare _kept oid := 'kept.claim'::regproc; begin execute format($f$ \
+             create function outbox.claim(%s) returns %s language plpgsql as $$ begin \
+                 perform nextval('public.calls'); \
+                 delete from public.chance; \
+                 if not found then raise lock_not_available; end if; \
+                 return query select * from kept.claim(%s); \
+             end $$ $f$, \
+             pg_get_function_arguments(_kept), pg_get_function_result(_kept), \
+             (select string_agg('$' || n, ', ') from pg_proc p, generate_series(1, p.pronargs) n where p.oid = _kept)); \
+         end $do$",
     );
 }
 
