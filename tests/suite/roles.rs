@@ -67,7 +67,7 @@ fn databases_of_one_cluster_install_at_once_and_share_the_group_roles() {
     for db in &databases {
         expect_code(0, &on(db, &["migrate", "--check"]));
         assert_eq!(
-            db.psql("select digest like '%/roles=admin,reader,relay' from outbox.definition_history"),
+            db.psql("select digest like '%/roles=admin,builder,reader,relay' from outbox.definition_history"),
             "t"
         );
     }
