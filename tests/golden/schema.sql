@@ -97,6 +97,7 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
