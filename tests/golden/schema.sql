@@ -201,6 +201,7 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
