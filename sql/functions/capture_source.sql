@@ -23,13 +23,18 @@ as $$
 --   * An id that the index of events could not hold is sent shortened, with a digest that keeps it apart from others.
 --   * Identity is the key: a row whose key changed is a Delete and a Create.
 --   * The doorbell is looked at after the deliveries are in: outbox.ring() says why.
+--   * Nothing is computed before it is known that somebody subscribes.
 --
 -- Arguments: watch, the row of the catalogue (it need not be stored yet).
 -- Returns: the plpgsql source, the same for the same watch and table.
 -- Touches: select pg_attribute, pg_type; outbox.capture_branches() writes the statements.
 declare
-    _branches text := outbox.capture_branches(watch, false);
+    _object   outbox.object := (select o from outbox.object o where o.name = watch.object);
+    _writes   text := case when _object.builder is null then outbox.capture_branches(watch, _object, false)
+        else outbox.capture_touches(watch, _object, false) end;
+    _named    text[] := watch.id_columns || watch.condition_columns;
     _guard    text := '';
+    _patterns text[];
 begin
     if not outbox.capture_is_trusted(watch.relation) then
         -- The lock of the user's statement keeps the columns as they are while it runs.
@@ -40,8 +45,8 @@ begin
     capture._known := capture._plain or outbox.capture_signature(tg_relid) operator(pg_catalog.=) %L;
 $guard$, outbox.capture_signature(watch.relation));
     end if;
-    if watch.id_expression is not null then
-        _branches := format($guard$    if (
+    if watch.id_expression is not null or cardinality(_named) > 0 then
+        _writes := format($guard$    if (
         select string_agg(format('%%s %%s.%%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
         from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
         where a.attrelid = tg_relid and a.attname = any (%L) and not a.attisdropped
@@ -49,33 +54,92 @@ $guard$, outbox.capture_signature(watch.relation));
 %s    else
 %s    end if;
 $guard$,
-            watch.id_columns,
+            _named,
             (select string_agg(format('%s %s.%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
              from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
-             where a.attrelid = watch.relation and a.attname = any (watch.id_columns) and not a.attisdropped),
-            outbox.capture_branches(watch, true), _branches);
+             where a.attrelid = watch.relation and a.attname = any (_named) and not a.attisdropped),
+            case when _object.builder is null then outbox.capture_branches(watch, _object, true)
+                else outbox.capture_touches(watch, _object, true) end,
+            _writes);
     end if;
+    -- Whatever pattern may match an event of the object.
+    _patterns := array(
+        select distinct p
+        from unnest(array[watch.object || '.Create', watch.object || '.Update', watch.object || '.Delete'] || watch.verb_types
+                || array(select v from outbox.watch w cross join unnest(w.verb_types) as v where w.object = watch.object)) as t (type)
+            cross join unnest(outbox.patterns(t.type)) as p
+        order by p);
     return format($source$
--- Captures the changes of %s as events of object %s. Written by outbox.watch(); call it again instead of editing this.
+-- Captures the changes of %1$s as events of object %2$s. Written by outbox.watch(); call it again instead of editing this.
 #variable_conflict use_column
 <<capture>>
 declare
-    _now       timestamp with time zone := pg_catalog.clock_timestamp();
-    _slot      smallint := outbox.slot(_now);
-    _to_create bigint[];
-    _to_update bigint[];
-    _to_delete bigint[];
-    _moved     boolean;
-    _plain     boolean;
-    _known     boolean;
-    _wakes     boolean := false;
-begin
-%s%s    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
-        perform outbox.ring();
+    _now         timestamp with time zone;
+    _slot        smallint;
+    _to          bigint[];
+    _ids         bigint[];
+    _plain       boolean;
+    _known       boolean;
+    _special     boolean := false;
+    _inline      boolean := false;
+    _again       boolean := false;
+    _since       bigint;
+    _wakes       boolean := false;
+    _source      text;
+    _trace_id    text;
+    _traceparent text;
+    _headers     jsonb;
+%3$sbegin
+    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
+        if tg_op operator(pg_catalog.=) 'DELETE' then
+            capture._since := (select pg_catalog.count(*) from old_rows);
+        else
+            capture._since := (select pg_catalog.count(*) from new_rows);
+        end if;
+        if outbox.skip_capture(tg_relid, tg_op, capture._since) then
+            return null;
+        end if;
     end if;
-    return null;
+%4$s    capture._now := pg_catalog.clock_timestamp();
+    capture._slot := outbox.slot(capture._now);
+    capture._source := pg_catalog.current_setting('outbox.source', true);
+    capture._trace_id := pg_catalog.current_setting('outbox.trace_id', true);
+    capture._traceparent := pg_catalog.current_setting('outbox.traceparent', true);
+    -- Once set in a session, a setting that is not set is empty.
+    capture._source := case when capture._source operator(pg_catalog.<>) '' then capture._source end;
+    capture._trace_id := case when capture._trace_id operator(pg_catalog.<>) '' then capture._trace_id end;
+    capture._traceparent := case when capture._traceparent operator(pg_catalog.<>) '' then capture._traceparent end;
+    capture._headers := outbox.context_headers();
+%5$s%6$s%7$s    return null;
 end
 $source$,
-        regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object, _guard, _branches);
+        regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
+        case when watch.through is not null then format(E'    _rows        %s[];\n', watch.relation) else '' end,
+        -- Nobody who wants any of it: this is all that a commit pays then.
+        case when _object.history then '' else format($q$    if not exists (
+        select from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%L) and s.status operator(pg_catalog.<>) 'gone')
+    then
+        return null;
+    end if;
+$q$, _patterns) end,
+        _guard,
+        case when _object.builder is not null then '' else format($q$    capture._special := exists (
+        select from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%L) and s.special and s.status operator(pg_catalog.<>) 'gone');
+$q$, _patterns) || case when _object.mode = 'each' then '' else format($q$    if pg_catalog.current_setting('outbox.written_%1$s', true) operator(pg_catalog.~~)
+        pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%')
+    then
+        capture._again := true;
+        capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})$')::bigint;
+    end if;
+$q$, watch.id) end end || _writes,
+        case when _object.builder is not null then $q$    if capture._wakes then
+        insert into outbox.sealing default values on conflict do nothing;
+    end if;
+$q$ else $q$    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
+        perform outbox.ring();
+    end if;
+$q$ end);
 end
 $$;

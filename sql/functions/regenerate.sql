@@ -6,7 +6,7 @@ as $$
 -- after an upgrade, and after a watch changed. Replacing a function takes no lock on the user's table.
 -- Arguments: object, the watches of one object; null for all.
 -- Returns: how many functions were written.
--- Touches: select outbox.watch; creates or replaces outbox.capture_<id>().
+-- Touches: select outbox.watch, outbox.object; creates or replaces outbox.capture_<id>() and outbox.render().
 declare
     _watch  outbox.watch;
     _source text;
@@ -30,10 +30,18 @@ begin
             'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer %s '
             'set timezone = ''UTC'' set datestyle = ''ISO'' set intervalstyle = ''postgres'' set bytea_output = ''hex'' '
             'set extra_float_digits = 1 set enable_nestloop = off set jit = off as %L',
-            _watch.id, case when _watch.id_expression is not null then 'set search_path = pg_catalog, pg_temp' end, _source);
+            _watch.id, case when _watch.id_expression is not null or cardinality(_watch.condition_columns) > 0 or _watch.through is not null then 'set search_path = pg_catalog, pg_temp' end, _source);
         execute format('revoke all on function outbox.capture_%s() from public', _watch.id);
         _count := _count + 1;
     end loop;
+    _source := outbox.render_source();
+    if not exists (
+        select from pg_proc p where p.proname = 'render' and p.pronamespace = 'outbox'::regnamespace and p.prosrc = _source)
+    then
+        execute format('create or replace function outbox.render(object text, ids text[]) returns setof outbox.rendered language plpgsql as %L', _source);
+        revoke all on function outbox.render(text, text[]) from public;
+        _count := _count + 1;
+    end if;
     return _count;
 end
 $$;

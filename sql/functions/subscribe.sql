@@ -47,7 +47,7 @@ begin
             coalesce(subscribe.headers, '{}'), coalesce(subscribe.concurrency, 16), coalesce(subscribe.deadline, '20 s'),
             coalesce(subscribe.max_attempts, 30), coalesce(subscribe.backoff_base, '5 s'),
             greatest(coalesce(subscribe.backoff_cap, '6 h'), case when subscribe.backoff_cap is null then subscribe.backoff_base end))
-        on conflict (subscriber, pattern, md5(url)) where status <> 'gone' do nothing
+        on conflict do nothing
         returning s.id into _id;
         exit when found;
     end loop;
