@@ -2,9 +2,6 @@
 -- This file takes the place of every TriggerEvent() in MilMove's handlers.
 \connect - mymove
 
--- The functions below read with the rights of mymove, so nobody may call them but the outbox.
-select nspowner::regrole as outbox_owner from pg_namespace where nspname = 'outbox' \gset
-
 -- Base64 of the moment as Go prints it (RFC3339Nano: no zeros at the end of the fraction).
 create function etag(updated_at timestamptz) returns text
 language sql stable
@@ -52,8 +49,8 @@ begin
 end
 $$;
 
+-- They read with the rights of mymove, so nobody may call them; define_object() lets the outbox do it.
 revoke execute on function payment_request_payload(uuid), payment_request_is_for_prime(uuid) from public;
-grant execute on function payment_request_payload(uuid), payment_request_is_for_prime(uuid) to :outbox_owner;
 
 -- A change of updated_at alone is no news.
 select outbox.define_object('PaymentRequest', 'payment_requests', builder => 'payment_request_payload',
@@ -105,8 +102,8 @@ begin
 end
 $$;
 
+-- They read with the rights of mymove, so nobody may call them; define_object() lets the outbox do it.
 revoke execute on function mto_shipment_payloads(uuid[]), mto_shipment_is_for_prime(uuid) from public;
-grant execute on function mto_shipment_payloads(uuid[]), mto_shipment_is_for_prime(uuid) to :outbox_owner;
 
 -- Verbs of its own: an UPDATE that fulfils one of these is that event, and not MTOShipment.Update.
 select outbox.define_object('MTOShipment', 'mto_shipments', builder => 'mto_shipment_payloads',
