@@ -110,6 +110,22 @@ fn a_wrong_expectation_ends_it_with_the_first_difference() {
     expect(&format!("{first}\n-- 2. Wrong\nselect 1;\n--> row 2\n"), "should print [\"2\"], prints [\"1\"]");
 }
 
+#[test]
+fn a_request_that_does_not_get_through_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("steps.sql");
+    // The Prime's receiver trusts another authority than the audit partner's.
+    let steps = "-- 1. The wrong client certificate\n\
+        update outbox.subscription set identity = 'audit' where pattern = 'PaymentRequest.Update';\n\
+        update payment_requests set status = 'PAID';\n--> nothing\n";
+    std::fs::write(&path, steps).unwrap();
+    let (code, said) = play(&["--scenario", "milmove", "--steps", path.to_str().unwrap()]);
+    assert_eq!(code, Some(1), "{said}");
+    let difference =
+        "step 1. The wrong client certificate: a request did not get through, to Prime McPrime Contractor: ";
+    assert!(said.contains(difference), "{said}");
+}
+
 /// A request as it should be, to `there`.
 fn request() -> Request {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());

@@ -14,6 +14,12 @@ use crate::support::{Reply, verify_signature};
 
 /// The role of whoever installs; it owns schema outbox.
 const ADMIN: &str = "postgres";
+/// Nothing is open any more, or something went wrong that no step asks for.
+const SETTLED: &str = "select not exists (select from outbox.delivery) and not exists (select from outbox.fan_out) \
+         or exists (select from outbox.attempt where class in ('not_sent', 'unknown'))";
+/// What went wrong first.
+const UNSENT: &str = "select s.subscriber || ': ' || a.error from outbox.attempt a join outbox.subscription s on s.id = a.subscription \
+     where a.class in ('not_sent', 'unknown') order by a.id limit 1";
 
 /// An example, as its folder has it.
 pub(crate) struct Scenario {
@@ -138,7 +144,7 @@ fn take(stage: &Stage, step: &Step, variables: &str, known: &mut Known) -> Resul
             .reply_with(move |_, nth| Reply::status(answers.get(nth - 1).copied().unwrap_or(200)));
     }
     let printed = stage.database.try_psql(&format!("{variables}{}", step.sql));
-    stage.drained(SOON);
+    stage.database.wait_until(SETTLED, SOON);
     let mut arrived = arrived(stage);
     arrived.sort_by_key(|arrived| arrived.request.arrived);
     arrived.iter().for_each(|arrived| show::request(arrived));
@@ -152,6 +158,10 @@ fn take(stage: &Stage, step: &Step, variables: &str, known: &mut Known) -> Resul
                 return Err(format!("should fail with {code} {text}, fails with {}", error.raw));
             }
         }
+    }
+    let unsent = stage.database.psql(UNSENT);
+    if !unsent.is_empty() {
+        return Err(format!("a request did not get through, to {unsent}"));
     }
     for arrived in &arrived {
         signature(stage, arrived)?;

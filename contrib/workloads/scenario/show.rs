@@ -1,7 +1,7 @@
 //! What is seen of a scenario: each step's SQL as it would be typed, then what came of it.
 
 use super::compare::Arrived;
-use super::steps::Step;
+use super::steps::{Step, Wanted};
 use crate::support::PsqlError;
 
 /// How many characters of a body stand on a line.
@@ -37,10 +37,7 @@ pub(super) fn request(arrived: &Arrived<'_>) {
             println!("      {name}: {value}");
         }
     }
-    let body: Vec<char> = String::from_utf8_lossy(&request.body).chars().collect();
-    for line in body.chunks(WIDTH) {
-        println!("      {}", line.iter().collect::<String>());
-    }
+    text(&String::from_utf8_lossy(&request.body));
 }
 
 /// What a statement printed.
@@ -60,17 +57,28 @@ pub(super) fn error(error: &PsqlError) {
     }
 }
 
-/// Whether it is as it should be; the difference comes at the very end.
+/// Whether it is as it should be, and if not, what should be; the first difference comes at the very end.
 pub(super) fn verdict(step: &Step, good: bool) {
     let what = match (step.requests.len(), &step.error) {
-        (0, Some(_)) => "the error".to_owned(),
+        (0, Some(_)) => "this error and nothing else".to_owned(),
         (0, None) => "nothing".to_owned(),
-        (1, _) => "1 request".to_owned(),
-        (n, _) => format!("{n} requests"),
+        (1, _) => "this request and nothing else".to_owned(),
+        (n, _) => format!("these {n} requests and nothing else"),
     };
-    println!(
-        "  {} should be: {what}, {}",
-        if good { "✓" } else { "✗" },
-        if good { "and is" } else { "and is not" }
-    );
+    if good {
+        return println!("  ✓ {what}, as it should be");
+    }
+    println!("  ✗ should be {what}");
+    for Wanted { receiver, method, path, headers, body, .. } in &step.requests {
+        println!("  → {receiver} {method} {path}");
+        headers.iter().for_each(|(name, value)| println!("      {name}: {value}"));
+        text(body);
+    }
+}
+
+fn text(body: &str) {
+    let body: Vec<char> = body.chars().collect();
+    for line in body.chunks(WIDTH) {
+        println!("      {}", line.iter().collect::<String>());
+    }
 }
