@@ -18,7 +18,8 @@ const ADMIN: &str = "postgres";
 const SETTLED: &str = "select not exists (select from outbox.delivery) and not exists (select from outbox.fan_out) \
          or exists (select from outbox.attempt where class in ('not_sent', 'unknown'))";
 /// What went wrong first.
-const UNSENT: &str = "select s.subscriber || ': ' || a.error from outbox.attempt a join outbox.subscription s on s.id = a.subscription \
+const UNSENT: &str = "select s.subscriber || ': ' || a.error \
+     from outbox.attempt a join outbox.subscription s on s.id = a.subscription \
      where a.class in ('not_sent', 'unknown') order by a.id limit 1";
 
 /// An example, as its folder has it.
