@@ -204,7 +204,8 @@ create table outbox.subscriber (
 -- changes with each delivery is kept in it (see subscription_health). DELETE leaves a row of status 'gone'.
 --   object_id       only events of this object; filter: only events whose data contain this; filter_path: only events of whose
 --                   data this jsonpath predicate is true; exclude_source: no events of changes that this source has made
---   anchor          one term of the filter, by which an event finds the subscriptions that may want it (outbox.filter_anchor)
+--   anchor_path, anchor  one scalar of the filter, where it is in the data and its value as text: by it an event finds the
+--                   subscriptions that may want it (outbox.filter_anchor)
 --   special         whether more than the pattern decides
 --   envelope        the function that makes the body of the POST; default: outbox.body()
 create table outbox.subscription (
@@ -217,7 +218,8 @@ create table outbox.subscription (
     filter         jsonb,
     filter_path    jsonpath,
     exclude_source text,
-    anchor         text,
+    anchor_path    text[] collate "C",
+    anchor         text collate "C",
     special        boolean     not null generated always as
         (object_id is not null or filter is not null or filter_path is not null or exclude_source is not null) stored,
     envelope       text,
@@ -246,12 +248,12 @@ create table outbox.subscription (
 );
 create index subscription_by_pattern on outbox.subscription (pattern, special) where status <> 'gone';
 create index subscription_by_object on outbox.subscription (object_id, pattern) where status <> 'gone' and object_id is not null;
-create index subscription_by_anchor on outbox.subscription (anchor, pattern)
+create index subscription_by_anchor on outbox.subscription (pattern, anchor_path, anchor)
     where status <> 'gone' and object_id is null and anchor is not null;
 create index subscription_by_filter on outbox.subscription (pattern)
     where status <> 'gone' and special and object_id is null and anchor is null;
 create unique index one_subscription_per_pattern_and_url on outbox.subscription
-    (subscriber, pattern, md5(url), coalesce(object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
+    (subscriber, pattern, md5(url), coalesce('=' || object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
     where status <> 'gone';
 
 -- Housekeeping looks for removed ones all the time, and there may be 100,000 others.
@@ -330,10 +332,12 @@ create index delivery_ready on outbox.delivery (subscription, due_at, id);
 create index delivery_by_object on outbox.delivery (subscription, object_key) where object_key is not null;
 
 -- Events with more matching subscriptions than a commit should wait for (outbox.fan_out_max()): relays make the deliveries.
+--   special    only those of subscriptions where more than the pattern decides; the writer has made the others
 --   walked_to  subscriptions up to this id have theirs
 create table outbox.fan_out (
     event_slot smallint    not null,
     event_id   bigint      not null,
+    special    boolean     not null default false,
     walked_to  bigint      not null default 0,
     created_at timestamptz not null default clock_timestamp(),
     primary key (event_id, event_slot)

@@ -23,12 +23,13 @@ begin
         loop
             execute format('grant select on %s to outbox_reader', _table);
         end loop;
-        -- Not headers, which may hold a credential, and not url, whose query may: views show it without one.
-        grant select (id, key, subscriber, pattern, identity, status, concurrency, deadline, max_attempts, backoff_base,
+        -- Not headers, which may hold a credential, and not url, whose query may: views show it without one. The values of a
+        -- filter are data of events, which readers see anyway.
+        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, identity, status, concurrency, deadline, max_attempts, backoff_base,
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
-            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_reader;
+            outbox.body(outbox.event) to outbox_reader;
     end if;
     if _relay then
         grant usage on schema outbox to outbox_relay;
@@ -36,7 +37,7 @@ begin
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
                 double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
-            outbox.cancel_gone(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
+            outbox.cancel_gone(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
             outbox.endpoint(text),
@@ -54,15 +55,17 @@ begin
         grant insert, update, delete on outbox.subscription, outbox.subscriber, outbox.event_type to outbox_admin;
         grant delete on outbox.dead_letter, outbox.signing_key to outbox_admin;
         grant update on outbox.setting to outbox_admin;
-        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text),
+        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text,
+                text, jsonb, text, text, text),
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
-            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.signing_secret(bigint),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
+            outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.ring(),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
-            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
+            outbox.body(outbox.event) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

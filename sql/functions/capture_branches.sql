@@ -17,6 +17,7 @@ declare
         and not (_coalesces and capture_branches.by_expression and watch.id_expression is not null);
     _insert    text;
     _statement text;
+    _unless    text;
 begin
     -- The index of events holds 2,700 bytes of object and id.
     _insert := format($q$
@@ -27,13 +28,10 @@ begin
                     else change.object_id end,
                 capture._now, change.data, %s, capture._source, capture._trace_id, capture._traceparent, capture._headers
             from change$q$, watch.object, watch.id);
-    _statement := case when _inline then $q$    capture._to := case when capture._again then '{}'::pg_catalog.int8[] else array(
-            select s.id from outbox.subscription as s
-            where s.pattern operator(pg_catalog.=) any (%2$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
-            limit 1 operator(pg_catalog.+) outbox.fan_out_max()) end;
-        capture._inline := not capture._again and pg_catalog.cardinality(capture._to) operator(pg_catalog.<=) outbox.fan_out_max();
+    _statement := case when _inline then $q$    capture._inline := not capture._again and pg_catalog.cardinality(capture._to) operator(pg_catalog.<=) outbox.fan_out_max();
         with change as (%1$s
-        ), event as (%3$s
+        ), event as (%2$s
+            %4$s
             returning id
         ), delivery as (
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
@@ -44,13 +42,20 @@ begin
         select pg_catalog.array_agg(event.id) into capture._ids from event;
         capture._wakes := capture._wakes or capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;
 $q$ else $q$    with change as (%1$s
-        ), event as (%3$s
+        ), event as (%2$s
+            %4$s
             returning id
         )
         select pg_catalog.array_agg(event.id) into capture._ids from event;
         capture._inline := false;
-$q$ end || $q$    %4$s
+$q$ end || $q$    %3$s
 $q$;
+    -- An Update that nobody wants is not written. A Create or Delete is, where later changes of the transaction may make something else of it.
+    _unless := case when object.history then ''
+        when cardinality(watch.verb_types) > 0 then $q$where exists (
+                select from outbox.subscription as s
+                where s.pattern operator(pg_catalog.=) any (outbox.patterns(change.type)) and s.status operator(pg_catalog.<>) 'gone')$q$
+        else 'where pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0 or capture._special' end;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
     %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
     %s    else
@@ -58,21 +63,29 @@ $q$;
         %s        end if;
     end if;
 $q$,
-        format(_statement, outbox.capture_changes(watch, object, by_expression, 'insert'), outbox.patterns(watch.object || '.Create'), _insert,
-            outbox.capture_finish(watch, object)),
-        format(_statement, outbox.capture_changes(watch, object, by_expression, 'delete'), outbox.patterns(watch.object || '.Delete'), _insert,
-            outbox.capture_finish(watch, object)),
-        format(_statement, outbox.capture_changes(watch, object, by_expression, 'update'), outbox.patterns(watch.object || '.Update'), _insert,
-            outbox.capture_finish(watch, object)),
+        format(_statement, outbox.capture_changes(watch, object, by_expression, 'insert'), _insert, outbox.capture_finish(watch, object),
+            case when _coalesces then '' else _unless end),
+        format(_statement, outbox.capture_changes(watch, object, by_expression, 'delete'), _insert, outbox.capture_finish(watch, object),
+            case when _coalesces then '' else _unless end),
+        format(_statement, outbox.capture_changes(watch, object, by_expression, 'update'), _insert, outbox.capture_finish(watch, object),
+            _unless),
         outbox.capture_changes(watch, object, by_expression, 'is_moved'),
         -- Two event types in one statement, and rare: the general way.
         format($q$    with change as (%1$s
             ), event as (%2$s
+                %4$s
                 returning id
             )
             select pg_catalog.array_agg(event.id) into capture._ids from event;
             capture._inline := false;
             %3$s
-$q$, outbox.capture_changes(watch, object, by_expression, 'moved'), _insert, outbox.capture_finish(watch, object)));
+$q$, outbox.capture_changes(watch, object, by_expression, 'moved'), _insert, outbox.capture_finish(watch, object),
+            case when _coalesces or object.history then '' else format($q$where exists (
+                    select from outbox.subscription as s
+                    where s.pattern operator(pg_catalog.=) any (case when change.op operator(pg_catalog.=) 'D' then %L::pg_catalog.text[]
+                            when change.type operator(pg_catalog.=) %L then %L else %L end)
+                        and s.status operator(pg_catalog.<>) 'gone')$q$,
+                outbox.patterns(watch.object || '.Delete'), watch.object || '.Create', outbox.patterns(watch.object || '.Create'),
+                outbox.patterns(watch.object || '.Update')) end));
 end
 $$;

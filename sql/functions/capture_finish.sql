@@ -22,7 +22,7 @@ begin
     return format($q$if capture._ids is not null then
             if not capture._inline then
                 capture._wakes := outbox.merge_events(%1$s, capture._slot, capture._ids, capture._since) or capture._wakes;
-            elsif capture._special then
+            elsif capture._special or pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
                 perform outbox.await_commit(capture._slot, capture._ids);
             end if;
             if not capture._again then

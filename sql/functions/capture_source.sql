@@ -74,23 +74,44 @@ $guard$,
 #variable_conflict use_column
 <<capture>>
 declare
+    _wanted      pg_catalog.text[];
+    _to          bigint[];
     _now         timestamp with time zone;
     _slot        smallint;
-    _to          bigint[];
     _ids         bigint[];
     _plain       boolean;
     _known       boolean;
-    _special     boolean := false;
+    _special     boolean;
     _inline      boolean := false;
     _again       boolean := false;
+    _many        boolean;
     _since       bigint;
     _wakes       boolean := false;
-    _source      text;
-    _trace_id    text;
-    _traceparent text;
-    _headers     jsonb;
+    _source      pg_catalog.text;
+    _trace_id    pg_catalog.text;
+    _traceparent pg_catalog.text;
+    _headers     pg_catalog.jsonb;
+    _kept        pg_catalog.text[];
 %3$sbegin
-    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
+    if tg_op operator(pg_catalog.=) 'UPDATE' then
+        capture._wanted := %4$L;
+    elsif tg_op operator(pg_catalog.=) 'INSERT' then
+        capture._wanted := %5$L;
+    else
+        capture._wanted := %6$L;
+    end if;
+    -- Who wants it: ids of subscriptions; 0 for those who want other changes of the object; -1 when some want it on a condition.
+    capture._to := array((
+        select case when s.pattern operator(pg_catalog.=) any (capture._wanted) then s.id else 0 end
+        from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%7$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
+        limit 2 operator(pg_catalog.+) outbox.fan_out_max()
+    ) union all (
+        select -1::pg_catalog.int8
+        from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%7$L) and s.special and s.status operator(pg_catalog.<>) 'gone'
+        limit 1));
+%8$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
         if tg_op operator(pg_catalog.=) 'DELETE' then
             capture._since := (select pg_catalog.count(*) from old_rows);
         else
@@ -99,8 +120,18 @@ declare
         if outbox.skip_capture(tg_relid, tg_op, capture._since) then
             return null;
         end if;
+        capture._since := null;
     end if;
-%4$s    capture._now := pg_catalog.clock_timestamp();
+    capture._special := -1::pg_catalog.int8 operator(pg_catalog.=) any (capture._to);
+    if capture._special or 0::pg_catalog.int8 operator(pg_catalog.=) any (capture._to) then
+        capture._to := pg_catalog.array_remove(pg_catalog.array_remove(capture._to, -1::pg_catalog.int8), 0::pg_catalog.int8);
+    end if;
+    if tg_op operator(pg_catalog.=) 'DELETE' then
+        capture._many := exists (select from old_rows offset 1);
+    else
+        capture._many := exists (select from new_rows offset 1);
+    end if;
+    capture._now := pg_catalog.clock_timestamp();
     capture._slot := outbox.slot(capture._now);
     capture._source := pg_catalog.current_setting('outbox.source', true);
     capture._trace_id := pg_catalog.current_setting('outbox.trace_id', true);
@@ -110,30 +141,50 @@ declare
     capture._trace_id := case when capture._trace_id operator(pg_catalog.<>) '' then capture._trace_id end;
     capture._traceparent := case when capture._traceparent operator(pg_catalog.<>) '' then capture._traceparent end;
     capture._headers := outbox.context_headers();
-%5$s%6$s%7$s    return null;
+%9$s%10$s    -- What a row looks like in an event must not depend on the session that wrote it. And the plans for many rows are made without
+    -- nested loops, which would pair them in minutes, and without jit, which would take them for expensive; those for one row are others.
+    if capture._many
+        or pg_catalog.current_setting('TimeZone') operator(pg_catalog.<>) all ('{UTC,Etc/UTC,GMT}')
+        or pg_catalog.current_setting('DateStyle') operator(pg_catalog.!~~) 'ISO%%'
+        or pg_catalog.current_setting('IntervalStyle') operator(pg_catalog.<>) 'postgres'
+        or pg_catalog.current_setting('bytea_output') operator(pg_catalog.<>) 'hex'
+        or pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.<>) all ('{1,2,3}')
+    then
+        capture._kept := array[pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('DateStyle'),
+            pg_catalog.current_setting('IntervalStyle'), pg_catalog.current_setting('bytea_output'),
+            pg_catalog.current_setting('extra_float_digits'), pg_catalog.current_setting('enable_nestloop'),
+            pg_catalog.current_setting('jit')];
+        perform pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO', true),
+            pg_catalog.set_config('IntervalStyle', 'postgres', true), pg_catalog.set_config('bytea_output', 'hex', true),
+            pg_catalog.set_config('extra_float_digits', '1', true), pg_catalog.set_config('enable_nestloop', 'off', true),
+            pg_catalog.set_config('jit', 'off', true);
+%11$s        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
+            pg_catalog.set_config('IntervalStyle', capture._kept[3], true), pg_catalog.set_config('bytea_output', capture._kept[4], true),
+            pg_catalog.set_config('extra_float_digits', capture._kept[5], true),
+            pg_catalog.set_config('enable_nestloop', capture._kept[6], true), pg_catalog.set_config('jit', capture._kept[7], true);
+    else
+%11$s    end if;
+%12$s    return null;
 end
 $source$,
         regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
         case when watch.through is not null then format(E'    _rows        %s[];\n', watch.relation) else '' end,
+        outbox.patterns(watch.object || '.Update'), outbox.patterns(watch.object || '.Create'), outbox.patterns(watch.object || '.Delete'),
+        _patterns,
         -- Nobody who wants any of it: this is all that a commit pays then.
-        case when _object.history then '' else format($q$    if not exists (
-        select from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%L) and s.status operator(pg_catalog.<>) 'gone')
-    then
+        case when _object.history then '' else $q$    if pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
         return null;
     end if;
-$q$, _patterns) end,
+$q$ end,
         _guard,
-        case when _object.builder is not null then '' else format($q$    capture._special := exists (
-        select from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%L) and s.special and s.status operator(pg_catalog.<>) 'gone');
-$q$, _patterns) || case when _object.mode = 'each' then '' else format($q$    if pg_catalog.current_setting('outbox.written_%1$s', true) operator(pg_catalog.~~)
+        case when _object.builder is not null or _object.mode = 'each' then '' else format($q$    if pg_catalog.current_setting('outbox.written_%1$s', true) operator(pg_catalog.~~)
         pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%')
     then
         capture._again := true;
         capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})$')::bigint;
     end if;
-$q$, watch.id) end end || _writes,
+$q$, watch.id) end,
+        _writes,
         case when _object.builder is not null then $q$    if capture._wakes then
         insert into outbox.sealing default values on conflict do nothing;
     end if;

@@ -10,7 +10,7 @@ as $$
 declare
     -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
     _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
-        select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::"char", c.op::"char", c.type, c.data,
+        select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::pg_catalog."char", c.op::pg_catalog."char", c.type, c.data,
             capture._source, capture._trace_id, capture._traceparent, capture._headers
         from (
             select k.object_id, case when pg_catalog.count(*) operator(pg_catalog.=) pg_catalog.count(k.op) then pg_catalog.min(k.op) end as op,

@@ -3,9 +3,10 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
--- statement, not when its first delivery fails. Also keeps version, who and when.
--- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; 23502, 23514 as the table would.
--- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting.
+-- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
+-- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
+--   OX016 filter, filter_path, exclude_source; 23502, 23514 as the table would.
+-- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
 begin
@@ -23,6 +24,13 @@ begin
         end if;
         perform outbox.check_url(new.url, coalesce((select s.http_allowed from outbox.setting s), false));
         perform outbox.check_headers(new.headers);
+        -- Not one that will do no more: who has such a subscription must be able to pause it.
+        if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
+            new.envelope := outbox.check_envelope(new.envelope);
+        end if;
+        perform outbox.check_filter(new.filter, new.filter_path, new.exclude_source);
+        -- As events have it.
+        new.object_id := outbox.short_id(new.object_id);
         -- The constraints of the table say the same, but Postgres then shows the row that broke them, headers and all, to
         -- the caller and to the server's log.
         _broken := case
@@ -40,9 +48,21 @@ begin
                 table = 'subscription', schema = 'outbox';
         end if;
         if num_nulls(new.key, new.status, new.concurrency, new.deadline, new.max_attempts, new.backoff_base, new.backoff_cap) > 0 then
-            raise exception 'of a subscription only identity may be NULL' using errcode = 'not_null_violation';
+            raise exception 'of a subscription only identity, envelope and what narrows it down may be NULL' using errcode = 'not_null_violation';
         end if;
         insert into outbox.subscriber (name) values (new.subscriber) on conflict do nothing;
+        if new.filter is null or new.object_id is not null then
+            -- The id leads to it.
+            new.anchor_path := null;
+            new.anchor := null;
+        elsif tg_op = 'INSERT' or new.filter is distinct from old.filter or new.pattern <> old.pattern
+            or new.object_id is distinct from old.object_id
+        then
+            select a.path, a.value into new.anchor_path, new.anchor from outbox.filter_anchor(new.filter, new.pattern, new.id) a;
+        else
+            new.anchor_path := old.anchor_path;
+            new.anchor := old.anchor;
+        end if;
     end if;
     if tg_op = 'UPDATE' then
         new.id := old.id;

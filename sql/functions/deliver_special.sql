@@ -1,10 +1,12 @@
 create or replace function outbox.deliver_special(slot smallint, events bigint[]) returns integer
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
+language plpgsql
 as $$
--- Placeholder of the merge to come.
--- Touches: nothing.
+-- As outbox.deliver(), for subscriptions with a filter, an object's id or an excluded source only: generated code has written the
+-- deliveries of the others. Events that it has left to relays altogether (outbox.fan_out) are passed over.
+-- Arguments: slot and events, as in outbox.event.
+-- Returns: how many rows were written that a relay has to see.
+-- Touches: see outbox.deliver_matching().
 begin
-    return 0;
+    return outbox.deliver_matching(deliver_special.slot, deliver_special.events, false);
 end
 $$;

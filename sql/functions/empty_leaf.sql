@@ -12,7 +12,7 @@ as $$
 -- Returns: 'emptied', 'needed' (there is something to move first) or 'young' (somebody wrote into it lately).
 -- Raises: 55P03 when a lock is not had within 100 ms, 40P01.
 -- Locks: the leaf, SHARE ROW EXCLUSIVE, then ACCESS EXCLUSIVE.
--- Touches: truncate the leaf; select outbox.delivery, outbox.dead_letter.
+-- Touches: truncate the leaf; select outbox.delivery, outbox.dead_letter, outbox.fan_out.
 declare
     _needed boolean;
 begin
@@ -25,7 +25,9 @@ begin
             'select exists (select from outbox.delivery d where d.event_slot = $1
                  and exists (select from outbox.%1$I e where e.slot = $1 and e.id = d.event_id))
              or exists (select from outbox.dead_letter l where l.event_slot = $1
-                 and exists (select from outbox.%1$I e where e.slot = $1 and e.id = l.event_id))'
+                 and exists (select from outbox.%1$I e where e.slot = $1 and e.id = l.event_id))
+             or exists (select from outbox.fan_out f where f.event_slot = $1
+                 and exists (select from outbox.%1$I e where e.slot = $1 and e.id = f.event_id))'
         else
             'select exists (select from outbox.delivery d where d.attempt > 0 and exists (select from outbox.%1$I a
                  where a.slot = $1 and a.event_id = d.event_id and a.subscription = d.subscription and a.delivery = d.id))

@@ -5,14 +5,14 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 -- Moves what the next open deliveries and dead letters need from a leaf of the ring into the kept leaf, as slot + 8: their
--- events, or the attempts made for them. A delete and an insert in one statement, so that every reader sees a row in one place
+-- events, and those in outbox.fan_out, or the attempts made for them. A delete and an insert in one statement, so that every reader sees a row in one place
 -- and in one only. Whoever looks for slot n looks in n and n + 8; ids are never used twice, so that the rows of a later turn
 -- cannot be mistaken for these, and what names them (delivery.event_slot) need not change.
 --
 -- It walks along the deliveries, by their primary key, and not along the leaf: the leaf may be huge and what is needed of it is little.
 -- Arguments: leaf and its slot; walked_to, the last delivery looked at before, 0 at first; batch, how many to look at.
 -- Returns: looked, how many there were; moved, how many rows of the leaf; last, the delivery to go on after.
--- Touches: delete from the leaf, insert outbox.event or outbox.attempt; select outbox.delivery, outbox.dead_letter.
+-- Touches: delete from the leaf, insert outbox.event or outbox.attempt; select outbox.delivery, outbox.dead_letter, outbox.fan_out.
 declare
     _table   text := split_part(leaf, '_', 1);
     -- All there are, so that a column of a later release moves too.
@@ -42,7 +42,9 @@ begin
         $statement$,
         leaf, _table,
         case _table
-            when 'event' then '(select distinct l.event_id from looked l where l.event_slot = $3) n'
+            -- Of the latter there are few, and their deliveries come after all others.
+            when 'event' then '(select l.event_id from looked l where l.event_slot = $3
+                union select f.event_id from outbox.fan_out f where f.event_slot = $3) n'
             else '(select * from looked l where l.attempt > 0) n' end,
         case _table
             when 'event' then 'm.id = n.event_id'

@@ -79,22 +79,27 @@ begin
         delete from outbox.awaiting a where a.xid = pg_current_xact_id() and a.event_id = any (_gone);
     end if;
     foreach _slot in array _slots loop
+        -- What takes the place of older events does so once, when all of it is known.
+        exit when _object.mode = 'latest';
         _made := _made + outbox.deliver_plain(_slot, array(
             select n.id from unnest(_new || _undone) as n (id)
             where not n.id = any (_gone)
                 and exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
     end loop;
-    if exists (
-        select from outbox.subscription s
-        where s.special and s.status <> 'gone'
-            and s.pattern = any (array[_object.name || '.*', '*'] || array(
-                select e.type from outbox.event e where e.slot = any (_slots) and e.id = any (_new || _undone)))
-    ) then
-        foreach _slot in array _slots loop
-            perform outbox.await_commit(_slot, array(
-                select e.id from outbox.event e where e.slot = _slot and e.id = any (_new || _undone)));
-        end loop;
-    end if;
+    -- Those that some want on a condition, and those that nobody wants as they are now.
+    foreach _slot in array _slots loop
+        perform outbox.await_commit(_slot, array(
+            select e.id
+            from outbox.event e
+            where e.slot = _slot and e.id = any (_new || _undone)
+                and (_object.mode = 'latest'
+                    or exists (
+                        select from outbox.subscription s
+                        where s.pattern = any (outbox.patterns(e.type)) and s.special and s.status <> 'gone')
+                    or not exists (
+                        select from outbox.subscription s
+                        where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone'))));
+    end loop;
     return _made > 0;
 end
 $$;

@@ -5,11 +5,11 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Deletes dead letters older than dead_letter_retention, and of the kept leaf what has had its time and nobody needs any more:
--- an event without open delivery or dead letter that no attempt in the ring names, and an attempt of a delivery that has ended
+-- an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an attempt of a delivery that has ended
 -- whose event is gone. So what became of a kept delivery can be read for as long as of any other.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
--- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.attempt, outbox.event.
+-- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
 declare
     _setting outbox.setting;
 begin
@@ -38,6 +38,7 @@ begin
         where k.occurred_at < purge_old.moment - _setting.retention
             and not exists (select from outbox.delivery d where d.event_id = k.id)
             and not exists (select from outbox.dead_letter l where l.event_id = k.id)
+            and not exists (select from outbox.fan_out f where f.event_id = k.id)
     ), picked as materialized (
         select i.slot, i.id from idle i
         where (select true from outbox.attempt a where a.event_id = i.id and a.slot in (0, 1, 2, 3, 4, 5, 6, 7) limit 1) is null

@@ -8,7 +8,7 @@ as $$
 -- Arguments: delivery, as in outbox.dead_letter, outbox.delivery and outbox.delivery_history.
 -- Returns: the webhook-id, the same as before.
 -- Raises: OX008 no such delivery, or it has ended otherwise than dead, or its subscription is gone.
--- Touches: delete outbox.dead_letter; insert or update outbox.delivery.
+-- Touches: delete outbox.dead_letter; insert or update outbox.delivery; select outbox.event, outbox.object, outbox.subscription.
 declare
     _open   outbox.delivery;
     _status text;
@@ -20,9 +20,13 @@ begin
             and exists (select from outbox.subscription s where s.id = l.subscription and s.status <> 'gone')
         returning l.*
     )
-    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base)
+    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, object_key)
     overriding system value
-    select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt from dead
+    select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt, (
+        select outbox.object_key(e.object, e.object_id)
+        from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
+        where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id)
+    from dead
     returning d.* into _open;
     if not found then
         -- A leased one is being sent at this moment: that is the retry.

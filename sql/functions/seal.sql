@@ -12,7 +12,7 @@ as $$
 -- has a snapshot of its own, which sees everybody who had the lock before. The event's id and number are drawn under it.
 -- Under REPEATABLE READ there is no newer snapshot: whoever comes second gets 40001 and tries again, as with any row.
 --
--- Also finds the special subscriptions of events that were written at once (outbox.await_commit()).
+-- Also makes the deliveries that were left to it (outbox.await_commit()).
 --
 -- Under SET CONSTRAINTS ALL IMMEDIATE it runs at the end of each statement, and so does it for what the user's own deferred
 -- triggers change after it: a further event then, and nothing is lost.
@@ -24,6 +24,7 @@ declare
     _touched outbox.touched[];
     _await   record;
     _name    text;
+    _made    integer;
     _wakes   boolean := false;
 begin
     delete from outbox.sealing s where s.xid = new.xid;
@@ -47,9 +48,23 @@ begin
         with taken as (
             delete from outbox.awaiting a where a.xid = new.xid returning a.*
         )
-        select t.event_slot, array_agg(t.event_id order by t.event_id) as ids from taken t group by t.event_slot
+        select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
+        from taken t
+            join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+            left join outbox.object o on o.name = e.object
+        group by 1, 2
     loop
-        _wakes := outbox.deliver_special(_await.event_slot, _await.ids) > 0 or _wakes;
+        _made := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything);
+        _wakes := _made > 0 or _wakes;
+        if _made = 0 then
+            -- Written only because later changes might have made something of it that somebody wants.
+            delete from outbox.event e
+            where e.slot = _await.event_slot and e.id = any (_await.ids)
+                and not (select o.history from outbox.object o where o.name = e.object)
+                and not exists (
+                    select from outbox.subscription s
+                    where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone');
+        end if;
     end loop;
     if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();

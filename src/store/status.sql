@@ -75,6 +75,7 @@ select json_build_object(
             'dead_letters', coalesce(sum(t.dead_letters), 0), 'failing', count(*) filter (where t.consecutive_failures > 0),
             'stalled', count(*) filter (where t.status in ('active', 'failing') and t.due > 0 and t.in_flight = 0
                 and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.oldest_age_s > 60),
+            'fanning_out', (select count(*) from outbox.fan_out),
             'held_back', coalesce(sum(t.open) filter (where t.status in ('paused', 'disabled')), 0),
             'oldest_age_s', max(t.oldest_age_s), 'rate_per_minute', coalesce(sum(t.rate_per_minute), 0),
             'eta_s', 60 * sum(t.open) filter (where t.status in ('active', 'failing'))

@@ -104,9 +104,8 @@ fn what_was_held_while_the_ring_turned_twice_is_delivered_as_it_was() {
     let mut bodies = String::new();
     for round in 0..4 {
         stage.db.psql("select days_pass(4); call turn()");
-        let expected = "select string_agg(e.id || ' ' || outbox.body(e.type, e.occurred_at, e.uid, e.id, e.object, \
-            e.object_id, e.data), \
-             E'\\n' order by e.id) from outbox.event e where e.id <= 21";
+        let expected = "select string_agg(e.id || ' ' || outbox.body(e), E'\\n' order by e.id) \
+            from outbox.event e where e.id <= 21";
         bodies = stage.db.psql(expected);
         stage.db.psql(
             "update outbox.object set history = true; select outbox.emit('Order.Delete'); delete from \
