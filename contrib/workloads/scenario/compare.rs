@@ -148,7 +148,7 @@ pub(crate) fn check(wanted: &[Wanted], arrived: &[Arrived<'_>], known: &mut Know
             None => unmet.push(wish),
         }
     }
-    for wish in unmet {
+    if let Some(wish) = unmet.first() {
         let Some(nearest) = left.iter().find(|arrived| arrived.receiver == wish.receiver) else {
             return Err(format!("missing: {} {} {}", wish.receiver, wish.method, wish.path));
         };

@@ -61,7 +61,7 @@ pub(crate) const MILMOVE: Scenario = Scenario {
             "update payment_requests set status = 'PAID', updated_at = now() where payment_request_number = '1234-5678-1';",
             "update addresses set street_address_1 = '1 Main St' where city = 'Austin';",
             "update moves set available_to_prime_at = now() where locator = 'NOTYET';",
-            "update payment_requests set status = 'PAID', updated_at = now();",
+            "update payment_requests set status = 'TPPS_RECEIVED', updated_at = now();",
         ],
         rollback: "begin; update mto_shipments set status = 'APPROVED'; rollback;",
         crowd: None,
@@ -148,7 +148,9 @@ fn take(stage: &Stage, step: &Step, variables: &str, known: &mut Known) -> Resul
     stage.database.wait_until(SETTLED, SOON);
     let mut arrived = arrived(stage);
     arrived.sort_by_key(|arrived| arrived.request.arrived);
-    arrived.iter().for_each(|arrived| show::request(arrived));
+    for arrived in &arrived {
+        show::request(arrived);
+    }
     match (&step.error, printed) {
         (None, Ok(printed)) => rows(step, &printed, known)?,
         (None, Err(error)) => return Err(format!("psql failed: {}", error.raw)),

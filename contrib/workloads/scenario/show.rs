@@ -71,7 +71,9 @@ pub(super) fn verdict(step: &Step, good: bool) {
     println!("  ✗ should be {what}");
     for Wanted { receiver, method, path, headers, body, .. } in &step.requests {
         println!("  → {receiver} {method} {path}");
-        headers.iter().for_each(|(name, value)| println!("      {name}: {value}"));
+        for (name, value) in headers {
+            println!("      {name}: {value}");
+        }
         text(body);
     }
 }
