@@ -2,7 +2,7 @@ create or replace function outbox.seal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
-set jit = off
+set jit = off set enable_seqscan = off
 as $$
 -- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
 --
@@ -18,7 +18,7 @@ as $$
 -- triggers change after it: a further event then, and nothing is lost.
 -- Raises: whatever a builder or gate raises, where the object says abort.
 -- Locks: outbox.object_head, the touched objects, FOR UPDATE in sorted order.
--- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting; insert or update outbox.object_head; insert outbox.event,
+-- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting, outbox.changed; insert or update outbox.object_head; insert outbox.event,
 --   outbox.delivery.
 declare
     _touched outbox.touched[];
@@ -31,6 +31,7 @@ begin
     if not found then
         return null;
     end if;
+    perform outbox.reach_again(new.xid);
     with taken as (
         delete from outbox.touched t where t.xid = new.xid returning t.*
     )

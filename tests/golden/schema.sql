@@ -203,14 +203,17 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
     AS ...;
+CREATE FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.diff(old jsonb, new jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -312,9 +315,10 @@ CREATE UNLOGGED TABLE outbox.touched (
     trace_id text,
     traceparent text,
     headers jsonb
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE FUNCTION outbox.lock_heads(touched outbox.touched[]) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -377,6 +381,12 @@ CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_t
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.reach_again(xid xid8) RETURNS void
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -410,7 +420,7 @@ CREATE FUNCTION outbox.render_bravely(object text, ids text[]) RETURNS outbox.re
 CREATE FUNCTION outbox.render_object(object text, touched outbox.touched[]) RETURNS boolean
     LANGUAGE plpgsql
     AS ...;
-CREATE FUNCTION outbox.render_source() RETURNS text
+CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -420,10 +430,6 @@ CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release t
     AS ...;
 CREATE FUNCTION outbox.report_stop(name text, host text, pid integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-CREATE FUNCTION outbox.require_definer(function text) RETURNS void
-    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
@@ -450,6 +456,10 @@ CREATE FUNCTION outbox.ring() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.runs_apart(called text, relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -459,6 +469,7 @@ CREATE FUNCTION outbox.seal() RETURNS trigger
     SET bytea_output TO 'hex'
     SET extra_float_digits TO '1'
     SET jit TO 'off'
+    SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.seal_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -529,6 +540,14 @@ CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, o
     AS ...;
 CREATE FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.write_calls() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
@@ -761,7 +780,8 @@ CREATE UNLOGGED TABLE outbox.awaiting (
     xid xid8 NOT NULL,
     event_slot smallint NOT NULL,
     event_id bigint NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.backfill_run (
     id bigint NOT NULL,
     object text NOT NULL,
@@ -1004,6 +1024,25 @@ CREATE VIEW outbox.broken_watch AS
           WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (now.found = cardinality(w.id_columns)) AND (NOT (EXISTS ( SELECT
                    FROM pg_proc p
                   WHERE ((p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (POSITION((format('is not distinct from %L then'::text, now.types)) IN (p.prosrc)) > 0))))))) problem);
+CREATE UNLOGGED TABLE outbox.changed (
+    xid xid8 NOT NULL,
+    n bigint NOT NULL,
+    watch integer NOT NULL,
+    rows text NOT NULL,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE outbox.changed ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.changed_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE outbox.dead_letter (
     delivery bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -1404,7 +1443,8 @@ CREATE TABLE outbox.relay (
 );
 CREATE UNLOGGED TABLE outbox.sealing (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
     http_allowed boolean DEFAULT false NOT NULL,
@@ -1522,6 +1562,8 @@ ALTER TABLE ONLY outbox.awaiting
     ADD CONSTRAINT awaiting_pkey PRIMARY KEY (xid, event_id);
 ALTER TABLE ONLY outbox.backfill_run
     ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.changed
+    ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
 ALTER TABLE ONLY outbox.definition_history
@@ -1743,6 +1785,7 @@ REVOKE ALL ON FUNCTION outbox.deliver(slot smallint, events bigint[]) FROM PUBLI
 REVOKE ALL ON FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_special(slot smallint, events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.diff(old jsonb, new jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
@@ -1814,6 +1857,8 @@ GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admi
 REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
@@ -1825,12 +1870,11 @@ GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_p
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.render_source() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.require_definer(function text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
@@ -1844,6 +1888,8 @@ GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.seal() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
@@ -1882,6 +1928,8 @@ GRANT ALL ON FUNCTION outbox.watches_of(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -1935,6 +1983,8 @@ GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
+GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
 GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
