@@ -71,6 +71,7 @@ mod retention;
 mod ring;
 mod ring_model;
 mod roles;
+mod scenarios;
 mod sizes;
 mod source;
 mod stage;
