@@ -35,6 +35,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/await_commit.sql",
     "functions/body.sql",
     "functions/cancel_gone.sql",
+    "functions/capture_awaited.sql",
     "functions/capture_branches.sql",
     "functions/capture_changes.sql",
     "functions/capture_finish.sql",
