@@ -27,10 +27,11 @@ as $$
 --   when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
--- Touches: update outbox.delivery; select outbox.subscription, outbox.event.
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event; see outbox.supersede_claimed().
 declare
-    _now timestamptz := clock_timestamp();
-    _ids bigint[];
+    _now    timestamptz := clock_timestamp();
+    _ids    bigint[];
+    _latest boolean;
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
@@ -43,7 +44,7 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id
+        select p.id, p.object_key
         from (
             select l.subscription from later l where l.subscription is not null
             union all
@@ -55,7 +56,7 @@ begin
             ) s on true
             left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
-                select d.id from outbox.delivery d
+                select d.id, d.object_key from outbox.delivery d
                 where d.subscription = open.subscription and d.due_at <= _now
                 order by d.due_at, d.id
                 limit greatest(s.concurrency - coalesce(b.running, 0), 0)
@@ -63,12 +64,15 @@ begin
             ) p
         limit claim.free
     )
-    select array_agg(picked.id) into _ids from picked;
+    select array_agg(picked.id), bool_or(picked.object_key is not null) into _ids, _latest from picked;
     if _ids is null then
         return;
     end if;
     -- Here and not before: looking for work in vain, which is done all the time, costs nothing by it.
     perform outbox.require_home();
+    if _latest then
+        perform outbox.supersede_claimed(_ids);
+    end if;
     return query
     with claimed as (
         update outbox.delivery d
