@@ -135,6 +135,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/subscribe.sql",
     "functions/subscription_settings.sql",
     "functions/supersede.sql",
+    "functions/supersede_claimed.sql",
     "functions/take_duty.sql",
     "functions/try_builder.sql",
     "functions/turn_ring.sql",

@@ -506,7 +506,11 @@ CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TAB
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) RETURNS void
+CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.supersede_claimed(deliveries bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1910,7 +1914,8 @@ REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text,
 GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede_claimed(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) FROM PUBLIC;
