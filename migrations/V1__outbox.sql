@@ -164,12 +164,37 @@ create unlogged table outbox.touched (
     traceparent text,
     headers     jsonb,
     primary key (xid, object, object_id)
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
--- Running transactions that have something to render: the deferred trigger on this table does it.
+-- Rows of member tables that lead to objects through a function, which is asked again when the transaction commits: an object may
+-- have been linked to them meanwhile, by somebody who could not see the change.
+create unlogged table outbox.changed (
+    xid         xid8     not null,
+    n           bigint generated always as identity,
+    watch       integer  not null,
+    rows        text     not null,
+    source      text,
+    trace_id    text,
+    traceparent text,
+    headers     jsonb,
+    primary key (xid, n)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+-- What a builder made of an object: data, or the error it raised.
+create type outbox.rendered as (object_id text, data jsonb, error text);
+
+-- Events whose special subscriptions are found when the transaction commits: until then their data may still change.
+create unlogged table outbox.awaiting (
+    xid        xid8     not null,
+    event_slot smallint not null,
+    event_id   bigint   not null,
+    primary key (xid, event_id)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
+-- Running transactions that have something to do at their commit: the deferred trigger on this table does it.
 create unlogged table outbox.sealing (
     xid xid8 primary key default pg_current_xact_id()
-);
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 -- What was written under outbox.capture = off, by whom and how much: those changes have no events.
 create table outbox.uncaptured (
@@ -235,7 +260,7 @@ create table outbox.subscription (
     constraint backoff_base_is_1_ms_to_1_day check (backoff_base between '1 ms' and '1 day'),
     constraint backoff_cap_is_base_to_7_days check (backoff_cap >= backoff_base and backoff_cap <= '7 days')
 );
-create index subscription_by_pattern on outbox.subscription (pattern) where status <> 'gone' and not special;
+create index subscription_by_pattern on outbox.subscription (pattern, special) where status <> 'gone';
 create index subscription_by_object on outbox.subscription (object_id, pattern) where status <> 'gone' and object_id is not null;
 create index subscription_by_anchor on outbox.subscription (pattern, anchor_path, anchor)
     where status <> 'gone' and object_id is null and anchor is not null;

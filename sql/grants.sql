@@ -1,7 +1,8 @@
 -- Who may do what. Nobody but the owner may do anything until it is said here; the application's role needs nothing at all.
--- The three group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
+-- The group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
 --   outbox_reader  looks: tables without secrets, views, outbox.find()
 --   outbox_relay   delivers: the functions the relay calls, and nothing else
+--   outbox_builder  runs builders of those who are not trusted with more; has no rights (outbox.write_calls())
 --   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
 
 revoke all on all tables in schema outbox from public;
@@ -29,7 +30,7 @@ begin
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
-            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_reader;
+            outbox.body(outbox.event) to outbox_reader;
     end if;
     if _relay then
         grant usage on schema outbox to outbox_relay;
@@ -58,14 +59,14 @@ begin
         grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text,
                 text, jsonb, text, text, text),
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
-            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_filter(jsonb, jsonpath, text),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
             outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
-            outbox.body(text, timestamptz, uuid, bigint, text, text, jsonb) to outbox_admin;
+            outbox.body(outbox.event) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

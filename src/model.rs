@@ -40,8 +40,21 @@ pub struct Message {
     pub event_type: String,
     /// Value of the `webhook-id` header.
     pub webhook_id: String,
-    /// The bytes to sign and send, exactly.
-    pub body: String,
+    /// The bytes to sign and send, exactly; or why the subscription's envelope made none.
+    pub body: Result<String, String>,
+    /// What the event's transaction had set to be sent along.
+    pub context: Context,
+}
+
+/// What a transaction has set for its events, as it was set: any text at all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Context {
+    /// `outbox.traceparent`, for the header `traceparent`.
+    pub traceparent: Option<String>,
+    /// `outbox.trace_id`, for the header `outbox-trace-id`.
+    pub trace_id: Option<String>,
+    /// `outbox.header.*`, names and values.
+    pub headers: Vec<(String, String)>,
 }
 
 /// How to send to one subscription: a row of `outbox.subscription_settings()`.
@@ -170,6 +183,8 @@ pub struct Measured {
     pub due_at: Option<f64>,
     /// How long ago that was, in seconds.
     pub due_for: Option<f64>,
+    /// Which delivery that is.
+    pub first_due: Option<i64>,
 }
 
 /// What goes into the ledger: one element of `outbox.settle()`.

@@ -23,13 +23,21 @@ as $$
 --   * An id that the index of events could not hold is sent shortened, with a digest that keeps it apart from others.
 --   * Identity is the key: a row whose key changed is a Delete and a Create.
 --   * The doorbell is looked at after the deliveries are in: outbox.ring() says why.
+--   * Nothing is computed before it is known that somebody subscribes.
 --
 -- Arguments: watch, the row of the catalogue (it need not be stored yet).
 -- Returns: the plpgsql source, the same for the same watch and table.
 -- Touches: select pg_attribute, pg_type; outbox.capture_branches() writes the statements.
 declare
-    _branches text := outbox.capture_branches(watch, false);
+    _object   outbox.object := (select o from outbox.object o where o.name = watch.object);
+    _writes   text := case when _object.builder is null then outbox.capture_branches(watch, _object, false)
+        else outbox.capture_touches(watch, _object, false) end;
+    _named    text[] := watch.id_columns || watch.condition_columns;
     _guard    text := '';
+    -- Whether some changes are no event because of what they change.
+    _selects  boolean := watch.condition is not null or cardinality(watch.verb_types) > 0
+        or num_nonnulls(watch.only_columns, watch.ignored_columns) > 0;
+    _patterns text[];
 begin
     if not outbox.capture_is_trusted(watch.relation) then
         -- The lock of the user's statement keeps the columns as they are while it runs.
@@ -40,8 +48,8 @@ begin
     capture._known := capture._plain or outbox.capture_signature(tg_relid) operator(pg_catalog.=) %L;
 $guard$, outbox.capture_signature(watch.relation));
     end if;
-    if watch.id_expression is not null then
-        _branches := format($guard$    if (
+    if watch.id_expression is not null or cardinality(_named) > 0 then
+        _writes := format($guard$    if (
         select string_agg(format('%%s %%s.%%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
         from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
         where a.attrelid = tg_relid and a.attname = any (%L) and not a.attisdropped
@@ -49,33 +57,163 @@ $guard$, outbox.capture_signature(watch.relation));
 %s    else
 %s    end if;
 $guard$,
-            watch.id_columns,
+            _named,
             (select string_agg(format('%s %s.%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
              from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
-             where a.attrelid = watch.relation and a.attname = any (watch.id_columns) and not a.attisdropped),
-            outbox.capture_branches(watch, true), _branches);
+             where a.attrelid = watch.relation and a.attname = any (_named) and not a.attisdropped),
+            case when _object.builder is null then outbox.capture_branches(watch, _object, true)
+                else outbox.capture_touches(watch, _object, true) end,
+            _writes);
     end if;
+    -- Whatever pattern may match an event of the object.
+    _patterns := array(
+        select distinct p
+        from unnest(array[watch.object || '.Create', watch.object || '.Update', watch.object || '.Delete'] || watch.verb_types
+                || array(select v from outbox.watch w cross join unnest(w.verb_types) as v where w.object = watch.object)) as t (type)
+            cross join unnest(outbox.patterns(t.type)) as p
+        order by p);
     return format($source$
--- Captures the changes of %s as events of object %s. Written by outbox.watch(); call it again instead of editing this.
+-- Captures the changes of %1$s as events of object %2$s. Written by outbox.watch(); call it again instead of editing this.
 #variable_conflict use_column
 <<capture>>
 declare
-    _now       timestamp with time zone := pg_catalog.clock_timestamp();
-    _slot      smallint := outbox.slot(_now);
-    _to_create bigint[];
-    _to_update bigint[];
-    _to_delete bigint[];
-    _moved     boolean;
-    _plain     boolean;
-    _known     boolean;
-    _wakes     boolean := false;
-begin
-%s%s    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
-        perform outbox.ring();
+    _wanted      pg_catalog.text[];
+    _to          bigint[];
+    _now         timestamp with time zone;
+    _slot        smallint;
+    _ids         bigint[];
+    _plain       boolean;
+    _known       boolean;
+    _special     boolean;
+    _inline      boolean := false;
+    _again       boolean := false;
+    _many        boolean;
+    _since       bigint;
+    _partial     boolean := false;
+    _awaits      boolean := false;
+    _nested      boolean := false;
+    _wakes       boolean := false;
+    _source      pg_catalog.text;
+    _trace_id    pg_catalog.text;
+    _traceparent pg_catalog.text;
+    _headers     pg_catalog.jsonb;
+    _kept        pg_catalog.text[];
+%3$sbegin
+    if tg_op operator(pg_catalog.=) 'UPDATE' then
+        capture._wanted := %4$L;
+    elsif tg_op operator(pg_catalog.=) 'INSERT' then
+        capture._wanted := %5$L;
+    else
+        capture._wanted := %6$L;
     end if;
-    return null;
+    -- Who wants it: ids of subscriptions; 0 for those who want other changes of the object; -1 when some want it on a condition.
+    capture._to := array((
+        select case when s.pattern operator(pg_catalog.=) any (capture._wanted) then s.id else 0 end
+        from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%7$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
+        limit 2 operator(pg_catalog.+) outbox.fan_out_max()
+    ) union all (
+        select -1::pg_catalog.int8
+        from outbox.subscription as s
+        where s.pattern operator(pg_catalog.=) any (%7$L) and s.special and s.status operator(pg_catalog.<>) 'gone'
+        limit 1));
+%8$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
+        if tg_op operator(pg_catalog.=) 'DELETE' then
+            capture._since := (select pg_catalog.count(*) from old_rows);
+        else
+            capture._since := (select pg_catalog.count(*) from new_rows);
+        end if;
+        if outbox.skip_capture(tg_relid, tg_op, capture._since) then
+            return null;
+        end if;
+        capture._since := null;
+    end if;
+    capture._special := -1::pg_catalog.int8 operator(pg_catalog.=) any (capture._to);
+    if capture._special or 0::pg_catalog.int8 operator(pg_catalog.=) any (capture._to) then
+        capture._to := pg_catalog.array_remove(pg_catalog.array_remove(capture._to, -1::pg_catalog.int8), 0::pg_catalog.int8);
+    end if;
+    if tg_op operator(pg_catalog.=) 'DELETE' then
+        capture._many := exists (select from old_rows offset 1);
+    else
+        capture._many := exists (select from new_rows offset 1);
+    end if;
+    capture._now := pg_catalog.clock_timestamp();
+    capture._slot := outbox.slot(capture._now);
+    capture._source := pg_catalog.current_setting('outbox.source', true);
+    capture._trace_id := pg_catalog.current_setting('outbox.trace_id', true);
+    capture._traceparent := pg_catalog.current_setting('outbox.traceparent', true);
+    -- Once set in a session, a setting that is not set is empty.
+    capture._source := case when capture._source operator(pg_catalog.<>) '' then capture._source end;
+    capture._trace_id := case when capture._trace_id operator(pg_catalog.<>) '' then capture._trace_id end;
+    capture._traceparent := case when capture._traceparent operator(pg_catalog.<>) '' then capture._traceparent end;
+    capture._headers := outbox.context_headers();
+%9$s%10$s    -- What a row looks like in an event must not depend on the session that wrote it. And the plans for many rows are made without
+    -- nested loops, which would pair them in minutes, and without jit, which would take them for expensive; those for one row are others.
+    if capture._many
+        or pg_catalog.current_setting('TimeZone') operator(pg_catalog.<>) all ('{UTC,Etc/UTC,GMT}')
+        or pg_catalog.current_setting('DateStyle') operator(pg_catalog.!~~) 'ISO%%'
+        or pg_catalog.current_setting('IntervalStyle') operator(pg_catalog.<>) 'postgres'
+        or pg_catalog.current_setting('bytea_output') operator(pg_catalog.<>) 'hex'
+        or pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.<>) all ('{1,2,3}')
+    then
+        capture._kept := array[pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('DateStyle'),
+            pg_catalog.current_setting('IntervalStyle'), pg_catalog.current_setting('bytea_output'),
+            pg_catalog.current_setting('extra_float_digits'), pg_catalog.current_setting('enable_nestloop'),
+            pg_catalog.current_setting('jit')];
+        perform pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO', true),
+            pg_catalog.set_config('IntervalStyle', 'postgres', true), pg_catalog.set_config('bytea_output', 'hex', true),
+            pg_catalog.set_config('extra_float_digits', '1', true), pg_catalog.set_config('enable_nestloop', 'off', true),
+            pg_catalog.set_config('jit', 'off', true);
+%11$s        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
+            pg_catalog.set_config('IntervalStyle', capture._kept[3], true), pg_catalog.set_config('bytea_output', capture._kept[4], true),
+            pg_catalog.set_config('extra_float_digits', capture._kept[5], true),
+            pg_catalog.set_config('enable_nestloop', capture._kept[6], true), pg_catalog.set_config('jit', capture._kept[7], true);
+    else
+%11$s    end if;
+%12$s    return null;
 end
 $source$,
-        regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object, _guard, _branches);
+        regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
+        case when watch.through is not null then E'    _rows        pg_catalog.text;\n' else '' end,
+        outbox.patterns(watch.object || '.Update'), outbox.patterns(watch.object || '.Create'), outbox.patterns(watch.object || '.Delete'),
+        _patterns,
+        -- Nobody who wants any of it: this is all that a commit pays then.
+        case when _object.history then '' else $q$    if pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
+        return null;
+    end if;
+$q$ end,
+        _guard,
+        case when _object.builder is not null or _object.mode = 'each' then '' else format($q$    if pg_catalog.current_setting('outbox.written_%1$s', true) operator(pg_catalog.~~)
+        pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%')
+    then
+        capture._again := true;
+        capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})')::bigint;
+        -- A trigger of the user's has changed rows of the table, perhaps those of a statement whose own capture is yet to come.
+        capture._nested := pg_catalog.current_setting('outbox.written_%1$s') operator(pg_catalog.~~) '%%:nested';
+    end if;
+$q$, watch.id) || case when _selects then $q$    capture._partial := true;
+$q$ when _object.history then '' else format($q$    -- Whether later changes of what is written now are wanted for themselves.
+    if tg_op operator(pg_catalog.=) 'INSERT' then
+        capture._partial := not exists (
+            select from outbox.subscription as s
+            where s.pattern operator(pg_catalog.=) any (%L) and not s.special and s.status operator(pg_catalog.<>) 'gone');
+    end if;
+$q$, outbox.patterns(watch.object || '.Update')) end || format($q$    -- What the transaction has written may need this change, though nobody wants it for itself. That is no hint but the record.
+    if %s then
+        select pg_catalog.min(a.event_id) operator(pg_catalog.>) 0, least(capture._since, pg_catalog.min(a.event_id))
+        into capture._awaits, capture._since
+        from outbox.awaiting as a where a.xid operator(pg_catalog.=) pg_catalog.pg_current_xact_id();
+        capture._awaits := coalesce(capture._awaits, false);
+        capture._again := capture._again or capture._awaits;
+    end if;
+$q$, case when _selects then 'true' else $q$tg_op operator(pg_catalog.=) 'UPDATE' and not capture._special and pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0$q$ end) end,
+        _writes,
+        case when _object.builder is not null then $q$    if capture._wakes then
+        insert into outbox.sealing default values on conflict do nothing;
+    end if;
+$q$ else $q$    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
+        perform outbox.ring();
+    end if;
+$q$ end);
 end
 $$;

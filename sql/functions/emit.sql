@@ -36,14 +36,11 @@ begin
     if pg_column_size(_data) > 1048576 then
         _data := outbox.payload_omitted(1048576);
     end if;
-    insert into outbox.event as e (slot, type, object, object_id, occurred_at, data)
-    values (_slot, emit.event_type, emit.object, _object_id, _now, _data)
+    insert into outbox.event as e (slot, type, object, object_id, occurred_at, data, source, trace_id, traceparent, headers)
+    values (_slot, emit.event_type, emit.object, _object_id, _now, _data, nullif(current_setting('outbox.source', true), ''),
+        nullif(current_setting('outbox.trace_id', true), ''), nullif(current_setting('outbox.traceparent', true), ''), outbox.context_headers())
     returning e.id, e.uid into _id, _uid;
-    insert into outbox.delivery (subscription, event_slot, event_id, due_at)
-    select s.id, _slot, _id, _now
-    from outbox.subscription s
-    where s.pattern = any (outbox.patterns(emit.event_type)) and s.status <> 'gone';
-    if found and (select d.last_value from outbox.doorbell d) = 1 then
+    if outbox.deliver(_slot, array[_id]) > 0 and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();
     end if;
     return _uid;

@@ -1,5 +1,5 @@
 create or replace function outbox.find(webhook_id text) returns table (
-    event bigint, event_type text, object text, object_id text, occurred_at timestamptz, data jsonb,
+    event bigint, event_type text, object text, object_id text, occurred_at timestamptz, trace_id text, data jsonb,
     subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamptz,
     attempt integer, started_at timestamptz, duration_ms double precision, class text, status integer, error text, response text
 )
@@ -26,13 +26,13 @@ begin
     _key := nullif(split_part(_text, '_', 2), '');
     return query
     with found as (
-        select e.slot, e.id, e.type, e.object, e.object_id, e.occurred_at, e.data from outbox.event e where e.uid = _uid
+        select e.slot, e.id, e.type, e.object, e.object_id, e.occurred_at, e.trace_id, e.data from outbox.event e where e.uid = _uid
     ), sent as (
         select d.subscription, d.id as delivery from found f join outbox.delivery d on d.event_id = f.id and d.event_slot = mod(f.slot, 8::smallint)
         union
         select a.subscription, a.delivery from found f join outbox.attempt a on a.event_id = f.id
     )
-    select f.id, f.type, f.object, f.object_id, f.occurred_at, f.data,
+    select f.id, f.type, f.object, f.object_id, f.occurred_at, f.trace_id, f.data,
         s.id, s.subscriber, outbox.endpoint(s.url), t.delivery,
         case
             when d.id is null then (

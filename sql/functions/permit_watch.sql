@@ -2,15 +2,22 @@ create or replace function outbox.permit_watch(role regrole) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
--- Lets a role that owns tables, and nothing in schema outbox, watch and unwatch them. It can read nothing here by that. But
--- it may give its events the name of any object, also of one that another owner watches: permit only whom subscribers trust.
+-- Lets a role that owns tables, and nothing in schema outbox, watch and unwatch them. It can read nothing here by that. An
+-- object belongs to the owner of the table that was named first: nobody else gives it events. Its builder runs whenever one of its
+-- tables is written, as the owner's own triggers would.
 -- Arguments: role.
--- Touches: grants usage on schema outbox and execute on what outbox.watch() and outbox.unwatch() call.
+-- Touches: grants usage on schema outbox and execute on what outbox.watch(), outbox.define_object() and outbox.unwatch() call.
 begin
     execute format('grant usage on schema outbox to %s', permit_watch.role);
     execute format(
-        'grant execute on function outbox.watch(regclass, text, text, boolean, integer), outbox.unwatch(regclass, text), '
-        'outbox.probe_id(regclass, text), outbox.register_watch(regclass, text, regclass, boolean, integer), '
+        'grant execute on function outbox.watch(regclass, text, text, boolean, integer, text[], text[], text, jsonb, text, text, text, text), '
+        'outbox.define_object(text, regclass, text, text, text, text, text, text, boolean, text[], text[], text, jsonb, integer, text), '
+        'outbox.unwatch(regclass, text), outbox.check_watchable(regclass), outbox.resolve_function(text, text), '
+        'outbox.make_through(regclass, text, text, text), outbox.check_called(text, regclass, text, boolean), outbox.let_call(text), '
+        'outbox.check_builder(text, regclass), outbox.try_builder(regclass, text, text, text, text), outbox.capture_is_trusted(regclass), outbox.runs_apart(text, regclass), outbox.function_name(text), '
+        'outbox.probe_id(regclass, text), outbox.probe_conditions(regclass, text[]), outbox.condition_of(oid), '
+        'outbox.register_object(text, regclass, text, text, text, text, text, text, boolean), '
+        'outbox.register_watch(regclass, text, regclass, regclass, text[], boolean, integer, text[], text[], text, text, text), '
         'outbox.seal_watch(integer), outbox.lock_for_triggers(regclass, text), outbox.watches_of(regclass), '
         'outbox.forget_watch(integer) to %s', permit_watch.role);
 end

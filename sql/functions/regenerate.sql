@@ -6,7 +6,7 @@ as $$
 -- after an upgrade, and after a watch changed. Replacing a function takes no lock on the user's table.
 -- Arguments: object, the watches of one object; null for all.
 -- Returns: how many functions were written.
--- Touches: select outbox.watch; creates or replaces outbox.capture_<id>().
+-- Touches: select outbox.watch, outbox.object; creates or replaces outbox.capture_<id>(); see outbox.write_calls().
 declare
     _watch  outbox.watch;
     _source text;
@@ -22,18 +22,15 @@ begin
         continue when exists (
             select from pg_proc p
             where p.proname = 'capture_' || _watch.id and p.pronamespace = 'outbox'::regnamespace and p.prosrc = _source);
-        -- Most settings make what a row looks like in an event independent of the session that wrote it. An expression was
-        -- written down by Postgres without the schema of its functions and operators, so it needs a search_path as well.
-        -- Nested loops are off because a plan made when a statement had one row is kept for one that has 20,000, and pairs
-        -- them in minutes; jit because the planner then takes that plan for an expensive one.
+        -- Setting search_path takes longer than most of what the function does, and without it every name is written with its schema. An
+        -- expression was written down by Postgres without the schema of its functions and operators.
         execute format(
-            'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer %s '
-            'set timezone = ''UTC'' set datestyle = ''ISO'' set intervalstyle = ''postgres'' set bytea_output = ''hex'' '
-            'set extra_float_digits = 1 set enable_nestloop = off set jit = off as %L',
-            _watch.id, case when _watch.id_expression is not null then 'set search_path = pg_catalog, pg_temp' end, _source);
+            'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer %s as %L',
+            _watch.id, case when _watch.id_expression is not null or cardinality(_watch.verb_types) > 0 or _watch.condition is not null or _watch.through is not null
+                then 'set search_path = pg_catalog, pg_temp' end, _source);
         execute format('revoke all on function outbox.capture_%s() from public', _watch.id);
         _count := _count + 1;
     end loop;
-    return _count;
+    return _count + outbox.write_calls();
 end
 $$;

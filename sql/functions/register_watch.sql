@@ -1,5 +1,6 @@
 create or replace function outbox.register_watch(
-    relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer
+    relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean,
+    row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text
 ) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -8,10 +9,12 @@ as $$
 -- It trusts none of its arguments. Whoever calls it must be able to become the owner of the table (session_user cannot be
 -- forged; current_user is the definer here), and an expression comes as an index that the caller built on an empty copy of
 -- the table: the catalogue then vouches that it is one expression, immutable and without sub-select, and pg_depend that it
--- calls nothing a user made. As text it could run anything with the rights of this function.
--- Arguments: relation, object, history, row_bytes_max as in outbox.watch(); id_probe, that index, or null for the primary key.
+-- calls nothing a user made. As text it could run anything with the rights of this function. Conditions come likewise (outbox.read_conditions()).
+-- Arguments: relation, object, history, row_bytes_max, only_columns, ignored_columns, mode, data as in outbox.watch(); id_probe, that index, or
+--   null for the primary key; conditions_probe, what outbox.probe_conditions() returned for the condition and then those of the verbs;
+--   verb_types, their event types; through, a function, as outbox.make_through() gives it.
 -- Returns: the watch's id. The table's owner may then create triggers with outbox.capture_<id>().
--- Raises: OX002, OX003, OX004, OX005, OX009.
+-- Raises: OX002, OX003, OX004, OX005, OX009, OX015.
 -- Touches: insert or update outbox.object, outbox.watch, outbox.event_type; creates outbox.capture_<id>().
 declare
     _owner      oid := (select c.relowner from pg_class c where c.oid = register_watch.relation);
@@ -19,19 +22,29 @@ declare
     _columns    text[];
     _expression text;
     _id_columns text[] := '{}';
+    _object     outbox.object := (select o from outbox.object o where o.name = register_watch.object);
+    _verbs      text[] := coalesce(register_watch.verb_types, '{}');
+    _conditions text[] := '{}';
+    _used       text[] := '{}';
+    _verb       text;
+    _member     boolean := coalesce(_object.builder is not null and _object.root <> register_watch.relation, false);
 begin
     if _owner is null or not pg_has_role(session_user, _owner, 'MEMBER') then
         raise exception 'only the owner of % may watch it', register_watch.relation
             using errcode = 'OX003', hint = format('Log in as %s or a member of it.', coalesce(_owner::regrole::text, 'its owner'));
     end if;
-    if register_watch.object is null or register_watch.object !~ '^[A-Za-z0-9_]+$' or length(register_watch.object) > 100 then
-        raise exception 'not a name for an object: %', coalesce(quote_literal(left(register_watch.object, 200)), 'NULL')
-            using errcode = 'OX005', detail = 'It is one word of letters, digits and _, at most 100 characters.',
-                hint = 'For example Order: its events are then Order.Create, Order.Update and Order.Delete.';
-    end if;
+    perform outbox.require_object_owner(register_watch.object);
+    perform outbox.check_object_name(register_watch.object);
     if register_watch.row_bytes_max is null or register_watch.row_bytes_max not between 1024 and 1048576 then
         raise exception 'row_bytes_max is out of range: %', coalesce(register_watch.row_bytes_max::text, 'NULL')
             using errcode = 'OX009', detail = 'It is 1024 to 1048576 bytes.';
+    end if;
+
+    perform outbox.check_watch_settings(_object, register_watch.relation, register_watch.history, register_watch.mode, register_watch.data,
+        register_watch.only_columns, register_watch.ignored_columns, _verbs, register_watch.through, register_watch.id_probe is not null);
+    if register_watch.conditions_probe is not null then
+        select c.conditions, c.columns into _conditions, _used
+        from outbox.read_conditions(register_watch.relation, register_watch.conditions_probe, 1 + cardinality(_verbs)) c;
     end if;
 
     select coalesce(array_agg(a.attname::text order by k.n), '{}') into _columns
@@ -67,24 +80,38 @@ begin
         select coalesce(array_agg(a.attname::text order by a.attnum), '{}') into _id_columns
         from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
         where d.classid = 'pg_class'::regclass and d.objid = register_watch.id_probe and d.refobjsubid > 0;
-    elsif cardinality(_columns) = 0 then
+    elsif cardinality(_columns) = 0 and register_watch.through is null then
         raise exception 'table % has no primary key, so its rows have no id', register_watch.relation
             using errcode = 'OX004',
                 hint = format('Name the id: select outbox.watch(%L, %L, id => ''column or expression'').',
                     register_watch.relation::text, register_watch.object);
     end if;
 
-    insert into outbox.object as o (name, history) values (register_watch.object, coalesce(register_watch.history, false))
-    on conflict on constraint object_pkey do update set history = excluded.history where o.history <> excluded.history;
+    insert into outbox.object as o (name, root, owner, history, mode, data)
+    values (register_watch.object, register_watch.relation, _owner, coalesce(register_watch.history, false),
+        coalesce(register_watch.mode, 'transaction'), coalesce(register_watch.data, 'full'))
+    on conflict on constraint object_pkey do update
+        set history = coalesce(register_watch.history, o.history), mode = coalesce(register_watch.mode, o.mode),
+            data = coalesce(register_watch.data, o.data),
+            root = case when o.builder is not null or o.root = excluded.root then o.root end
+        where o.builder is null;
     insert into outbox.event_type (name, description)
     select register_watch.object || '.' || verb, 'Written by the watch of object ' || register_watch.object
     from unnest(array['Create', 'Update', 'Delete']) as verb
     on conflict do nothing;
-    insert into outbox.watch as w (relation, object, key_columns, id_expression, id_columns, row_bytes_max)
-    values (register_watch.relation, register_watch.object, _columns, _expression, _id_columns, register_watch.row_bytes_max)
+    foreach _verb in array _verbs loop
+        insert into outbox.event_type (name, description)
+        values (_verb, 'An update of object ' || register_watch.object || ' that fulfils a condition') on conflict do nothing;
+    end loop;
+    insert into outbox.watch as w (relation, object, key_columns, id_expression, id_columns, row_bytes_max, through, only_columns,
+        ignored_columns, condition, verb_types, verb_conditions, condition_columns)
+    values (register_watch.relation, register_watch.object, _columns, _expression, _id_columns, register_watch.row_bytes_max,
+        register_watch.through, register_watch.only_columns, register_watch.ignored_columns, _conditions[1], _verbs, _conditions[2:], _used)
     on conflict on constraint one_watch_per_table_and_object do update
         set key_columns = excluded.key_columns, id_expression = excluded.id_expression,
-            id_columns = excluded.id_columns, row_bytes_max = excluded.row_bytes_max
+            id_columns = excluded.id_columns, row_bytes_max = excluded.row_bytes_max, through = excluded.through,
+            only_columns = excluded.only_columns, ignored_columns = excluded.ignored_columns, condition = excluded.condition,
+            verb_types = excluded.verb_types, verb_conditions = excluded.verb_conditions, condition_columns = excluded.condition_columns
     returning w.* into _watch;
     perform outbox.regenerate(_watch.object);
     -- Only creating a trigger needs the right, and granting it for nothing would be DDL each time.

@@ -27,10 +27,10 @@ as $$
 --   filter        only events whose data contain this (@>): {"status": "PAID"}
 --   filter_path   only events of whose data this jsonpath predicate is true: $.amount > 100
 --   exclude_source  no events of changes made under this outbox.source; that they were left out is on record
---   envelope      the function that makes the body of the POST; default: outbox.body()
+--   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: outbox.body()
 -- Returns: the subscription's id.
--- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX009 secret; OX016 filter, filter_path, exclude_source; 23514 naming
---   the limit a number breaks.
+-- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX009 secret; OX015 envelope; OX016 filter, filter_path,
+--   exclude_source; 23514 naming the limit a number breaks.
 -- Touches: insert or update outbox.subscription, and through its triggers outbox.subscriber and outbox.signing_key.
 #variable_conflict use_column
 declare

@@ -1,58 +1,60 @@
 create or replace function outbox.watch(
-    relation regclass, object text, id text default null, history boolean default false, row_bytes_max integer default 262144
+    relation regclass, object text, id text default null, history boolean default null, row_bytes_max integer default 262144,
+    only_columns text[] default null, ignored_columns text[] default null, condition text default null, verbs jsonb default null,
+    mode text default null, data text default null, through text default null, path text default pg_catalog.current_setting('search_path')
 ) returns integer
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 -- Turns every committed change of a table into an event of an object: INSERT, UPDATE and DELETE become <object>.Create,
--- .Update and .Delete. Twice is once; called with other arguments it changes the watch.
+-- .Update and .Delete; of an object with a builder (outbox.define_object()) the table becomes a member, and its changes Updates. Twice
+-- is once; called with other arguments it changes the watch.
 -- Arguments:
 --   relation       a plain table of the caller's
 --   object         the name subscribers see, one word (Order)
---   id             a column or an immutable expression over the columns that names the row; default: the primary key,
+--   id             a column or an immutable expression over the columns that names the object; default: the primary key,
 --                  as text when it is one column, as a JSON array when it is several ([7, "a"])
---   history        keep events that no subscription wants
+--   history        keep events that no subscription wants (false)
 --   row_bytes_max  a row that holds more is sent without its data (payload_omitted)
+--   only_columns, ignored_columns  UPDATEs of other columns, or of these alone, are no event
+--   condition      an expression over the rows old and new that must be true of a change; on INSERT all of old is NULL, on DELETE
+--                  all of new
+--   verbs          event types of their own for UPDATEs: {"Order.Pay": "new.status = 'PAID' and old.status <> 'PAID'"}; the first
+--                  that holds counts
+--   mode           each: an event per changed row and statement; transaction: one per object and transaction, with what came of it
+--                  (default); latest: that, and it takes the place of older ones that are still waiting
+--   data           full: the row (default); diff: old and new of the columns that changed; key: the primary key
+--   through        of a member: how changed rows lead to objects, a query of ids over the relation `changed`, or a function of an
+--                  array of the table's rows that returns ids
+--   path           the search_path by which names are understood: the caller's
+-- history, mode and data belong to the object: when not given they stay as they are.
 -- Returns: the watch's id, as in outbox.watch.
--- Raises: OX002 not a table that can be watched; OX003 not the caller's; OX004 no id; OX005 name; OX009 limit; OX010 busy.
+-- Raises: OX002 not a table that can be watched; OX003 not the caller's; OX004 no id, condition; OX005 name; OX009 limit; OX010 busy;
+--   OX015 through.
 -- Locks: SHARE ROW EXCLUSIVE on relation, only when a trigger is missing.
 -- Touches: creates three statement triggers on relation; outbox.register_watch() writes the catalogue.
 declare
-    _table    pg_class;
-    _id       integer;
-    _probe    regclass;
-    _function text;
-    _reason   text;
+    _id         integer;
+    _id_probe   regclass;
+    _conditions regclass;
+    _types      text[] := array(select key from jsonb_each(watch.verbs) with ordinality as v (key, value, n) order by n);
+    _texts      text[] := array(select value #>> '{}' from jsonb_each(watch.verbs) with ordinality as v (key, value, n) order by n);
+    _through    text;
+    _function   text;
 begin
-    if watch.relation is null then
-        raise exception 'relation is NULL' using errcode = 'OX002', hint = 'Name a table: outbox.watch(''public.orders'', ''Order'').';
+    perform outbox.check_watchable(watch.relation);
+    if watch.through is not null then
+        _through := outbox.make_through(watch.relation, watch.object, watch.through, watch.path);
     end if;
-    select c.* into _table from pg_class c where c.oid = watch.relation;
-    _reason := case
-        when _table.oid is null then 'no such table'
-        when _table.relnamespace = 'outbox'::regnamespace then 'it belongs to outboxd itself'
-        when _table.relnamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) then 'it is a system catalogue'
-        when _table.relkind = 'v' then 'it is a view: watch the tables under it'
-        when _table.relkind = 'm' then 'it is a materialized view: watch the tables under it'
-        when _table.relkind = 'f' then 'it is a foreign table: its changes are committed elsewhere'
-        when _table.relkind = 'p' or _table.relispartition then 'partitioned tables are not supported by this release'
-        when _table.relkind <> 'r' then 'it is not a table'
-        when _table.relpersistence = 't' then 'it is a temporary table'
-        when exists (select from pg_inherits i where watch.relation in (i.inhparent, i.inhrelid))
-            then 'tables with inheritance are not supported by this release'
-    end;
-    if _reason is not null then
-        raise exception '% cannot be watched: %', watch.relation, _reason using errcode = 'OX002';
-    end if;
-    if not pg_has_role(current_user, _table.relowner, 'USAGE') then
-        raise exception 'only the owner of % may watch it', watch.relation
-            using errcode = 'OX003', hint = format('Log in as %s or a member of it.', _table.relowner::regrole);
-    end if;
-
-    _probe := outbox.probe_id(watch.relation, watch.id);
-    _id := outbox.register_watch(watch.relation, watch.object, _probe, watch.history, watch.row_bytes_max);
-    if _probe is not null then
+    _id_probe := outbox.probe_id(watch.relation, watch.id);
+    _conditions := outbox.probe_conditions(watch.relation, array[watch.condition] || _texts);
+    _id := outbox.register_watch(watch.relation, watch.object, _id_probe, _conditions, _types, watch.history, watch.row_bytes_max,
+        watch.only_columns, watch.ignored_columns, watch.mode, watch.data, _through);
+    if _id_probe is not null then
         drop table pg_temp.outbox_id_probe;
+    end if;
+    if _conditions is not null then
+        drop table pg_temp.outbox_condition_probe, pg_temp.outbox_pair_probe;
     end if;
     _function := 'outbox.capture_' || _id;
     if (select count(*) from pg_trigger t where t.tgrelid = watch.relation and t.tgfoid = (_function || '()')::regprocedure) < 3 then

@@ -10,6 +10,7 @@ use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
 use super::connect::{Sender, connect};
+use super::context;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::pool::Pool;
@@ -30,8 +31,10 @@ const AGENT: &str = concat!("outboxd/", env!("CARGO_PKG_VERSION"));
 pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Message) -> Attempt {
     let started = Instant::now();
     let deadline = Deadline::now() + endpoint.deadline;
-    let request = request(endpoint, claim, message);
-    let result = exchange(endpoint, pool, request, deadline).await;
+    let result = match &message.body {
+        Ok(body) => exchange(endpoint, pool, request(endpoint, claim, message, body), deadline).await,
+        Err(why) => Err(Failure::not_sent("envelope", why.clone())),
+    };
     let duration = started.elapsed();
     match result {
         Ok((status, body)) => Attempt {
@@ -55,12 +58,12 @@ pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Mes
     }
 }
 
-fn request(endpoint: &Endpoint, claim: &Claim, message: &Message) -> Request<Full<Bytes>> {
+fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) -> Request<Full<Bytes>> {
     // The claim's clock moved on by what we waited: receivers compare it with theirs.
     #[allow(clippy::cast_possible_truncation, reason = "seconds since 1970 fit")]
     let timestamp = (claim.claimed_at + claim.received.elapsed().as_secs_f64()) as i64;
-    let signature = sign(&endpoint.secrets, &message.webhook_id, timestamp, message.body.as_bytes());
-    let mut request = Request::new(Full::new(Bytes::copy_from_slice(message.body.as_bytes())));
+    let signature = sign(&endpoint.secrets, &message.webhook_id, timestamp, body.as_bytes());
+    let mut request = Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
     *request.method_mut() = hyper::Method::POST;
     // Prepared from a parsed URL: always a valid path.
     *request.uri_mut() = endpoint.path.parse().unwrap_or_default();
@@ -69,6 +72,7 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message) -> Request<Ful
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.extend(endpoint.headers.clone());
+    context::add(headers, &message.context);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {

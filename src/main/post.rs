@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use outboxd::cli::Post;
 use outboxd::config;
 use outboxd::delivery::{Pool, post as send};
-use outboxd::model::{Attempt, Claim, Class, Message};
+use outboxd::model::{Attempt, Claim, Class, Context as EventContext, Message};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -21,7 +21,7 @@ pub(crate) async fn post(options: &Post) -> Result<ExitCode> {
         "POST {}  webhook-id {}, {} bytes\n",
         options.to,
         message.webhook_id,
-        message.body.len()
+        message.body.as_ref().map_or(0, String::len)
     ))?;
     let attempt = send(&endpoint, &Pool::default(), &claim, &message).await;
     say(format_args!("{}", told(&attempt)))?;
@@ -38,7 +38,12 @@ fn message(options: &Post) -> Result<Message> {
         Some(path) => std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?,
     };
     let webhook_id = format!("{id}_{:012x}", fastrand::u64(..1 << 48));
-    Ok(Message { event_type: "outbox.ping".to_owned(), webhook_id, body })
+    Ok(Message {
+        event_type: "outbox.ping".to_owned(),
+        webhook_id,
+        body: Ok(body),
+        context: EventContext::default(),
+    })
 }
 
 /// As `outbox.ping()` makes one.

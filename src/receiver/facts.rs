@@ -15,6 +15,8 @@ pub(super) struct Facts {
     pub(super) object: Option<String>,
     /// The id of the object.
     pub(super) object_id: Option<String>,
+    /// The trace id of what caused it.
+    pub(super) trace_id: Option<String>,
     /// When it happened, milliseconds since 1970.
     pub(super) happened: Option<i64>,
 }
@@ -28,6 +30,7 @@ pub(super) fn facts(body: &[u8]) -> Facts {
         event_type: text("type"),
         object: text("object"),
         object_id: text("object_id"),
+        trace_id: text("trace_id"),
         happened: text("timestamp").and_then(|moment| clock::parse(&moment)),
     }
 }

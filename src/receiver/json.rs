@@ -41,6 +41,7 @@ fn of_webhook(webhook: &Webhook) -> String {
         "verdict": verdict, "why": why, "secret": secret,
         "webhook_id": webhook.id, "times": webhook.times, "attempt": attempt,
         "type": webhook.event_type, "object": webhook.object, "object_id": webhook.object_id,
+        "trace_id": webhook.trace_id,
         "age_ms": webhook.age_ms, "peer": webhook.peer.to_string(), "sender": webhook.sender,
         "answer": answer(webhook.answer), "path": webhook.path, "headers": headers,
         "bytes": webhook.body.len(),

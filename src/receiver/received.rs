@@ -48,6 +48,8 @@ pub struct Webhook {
     pub object: Option<String>,
     /// The id of the object that the body tells.
     pub object_id: Option<String>,
+    /// The trace id that the header `outbox-trace-id` or the body tells.
+    pub trace_id: Option<String>,
     /// From the moment that the body tells to `at`, in milliseconds, by two clocks; negative when ours is behind.
     pub age_ms: Option<i64>,
     /// The whole body.

@@ -35,6 +35,7 @@ const DRIPS: usize = 120;
 const DRIP_PAUSE: Duration = Duration::from_secs(1);
 
 const WEBHOOK_ID: &str = "webhook-id";
+const TRACE_ID: &str = "outbox-trace-id";
 const NO_POST: &str = "only POST is taken";
 const NO_ID: &str = "there is no header webhook-id";
 /// What a browser shows.
@@ -160,6 +161,7 @@ fn webhook(
         event_type: facts.event_type,
         object: facts.object,
         object_id: facts.object_id,
+        trace_id: head.headers.get(TRACE_ID).map(|id| lossy(id.as_bytes())).or(facts.trace_id),
         age_ms: facts.happened.map(|happened| clock::milliseconds(at).saturating_sub(happened)),
         body,
         is_json: facts.is_json,

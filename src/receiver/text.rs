@@ -108,6 +108,9 @@ fn line(webhook: &Webhook) -> String {
     if let Some(id) = field(&webhook.object_id) {
         let _ = write!(line, " {id}");
     }
+    if let Some(trace_id) = field(&webhook.trace_id) {
+        let _ = write!(line, ", trace {trace_id}");
+    }
     if let Some(age) = webhook.age_ms {
         let _ = write!(line, ", {}", self::age(age));
     }

@@ -41,7 +41,11 @@ pub(super) fn unsent(claim: &Claim, failure: Failure) -> Attempt {
 /// One line per failed attempt; successes are in the ledger. Never the payload.
 fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
     let (delivery, number, subscription) = (claim.delivery, claim.attempt, claim.subscription);
-    let error = attempt.error.as_deref().unwrap_or_default();
+    let error = match attempt.error_class {
+        // What it raised may have the payload in it.
+        Some("envelope") => "its envelope made no body; outbox.attempt.error says why",
+        _ => attempt.error.as_deref().unwrap_or_default(),
+    };
     match verdict {
         Verdict::Delivered | Verdict::Cancelled => {
             debug!(delivery, attempt = number, subscription, event_type, "delivered");

@@ -5,8 +5,13 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use super::settings::headers;
 use super::{Store, StoreError};
-use crate::model::{Claim, Message};
+use crate::model::{Claim, Context, Message};
+
+/// A claim of 15 s gives leases that are too old to be used: one that meets an envelope without end is over before, and what
+/// else it has claimed is sent.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Subscriptions looked at in one call of `outbox.expand()`: some 20 ms.
 const EXPAND_BATCH: i32 = 1000;
@@ -31,10 +36,12 @@ impl Store {
         let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
         let asked = Instant::now();
         let rows = self
-            .run(
+            .run_within(
+                LIMIT,
                 "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
-                 webhook_id, body, occurred_at, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                 webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
+                 claimed_at from outbox.claim($1, $2, $3, $4, $5)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -79,8 +86,14 @@ impl Store {
 }
 
 fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
-    let message = match (row.get("event_type"), row.get("webhook_id"), row.get("body")) {
-        (Some(event_type), Some(webhook_id), Some(body)) => Some(Message { event_type, webhook_id, body }),
+    let body: Option<Result<String, String>> = match row.get("body_error") {
+        Some(error) => Some(Err(error)),
+        None => row.get::<_, Option<String>>("body").map(Ok),
+    };
+    let message = match (row.get("event_type"), row.get("webhook_id"), body) {
+        (Some(event_type), Some(webhook_id), Some(body)) => {
+            Some(Message { event_type, webhook_id, body, context: context(row) })
+        }
         _ => None,
     };
     Claim {
@@ -96,5 +109,13 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         claimed_at: row.get("claimed_at"),
         asked,
         received,
+    }
+}
+
+fn context(row: &Row) -> Context {
+    Context {
+        traceparent: row.get("traceparent"),
+        trace_id: row.get("trace_id"),
+        headers: row.get::<_, Option<&str>>("headers").map(headers).unwrap_or_default(),
     }
 }

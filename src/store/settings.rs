@@ -51,7 +51,8 @@ fn millis(value: f64) -> Duration {
     Duration::try_from_secs_f64(value / 1000.0).unwrap_or(Duration::from_secs(1))
 }
 
-fn headers(text: &str) -> Vec<(String, String)> {
+/// Names and values of a JSON object; what is not text in it is left out.
+pub(super) fn headers(text: &str) -> Vec<(String, String)> {
     let Ok(Value::Object(map)) = serde_json::from_str(text) else { return Vec::new() };
     map.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
 }

@@ -1,5 +1,7 @@
 //! One statement in a transaction of its own that brings its settings along.
 
+use std::time::Duration;
+
 use futures_util::future::join3;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -53,9 +55,31 @@ impl Store {
         sql: &str,
         parameters: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<Row>, StoreError> {
+        self.run_after(&self.beginning, doing, sql, parameters).await
+    }
+
+    /// [`Self::run`] with another time-out.
+    pub(super) async fn run_within(
+        &self,
+        limit: Duration,
+        doing: &'static str,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let limit = format!("; set local statement_timeout = {}", limit.as_millis());
+        self.run_after(&(self.beginning.clone() + &limit), doing, sql, parameters).await
+    }
+
+    async fn run_after(
+        &self,
+        beginning: &str,
+        doing: &'static str,
+        sql: &str,
+        parameters: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<Row>, StoreError> {
         let client = &self.connection.client;
         let (begun, rows, committed) = join3(
-            client.batch_execute(&self.beginning),
+            client.batch_execute(beginning),
             client.query_typed(sql, parameters),
             client.batch_execute("commit"),
         )

@@ -10,13 +10,14 @@ const CODE_COLUMNS_MAX: usize = 110;
 const TEXT_COLUMNS_MAX: usize = 130;
 
 /// Tests that may sleep, with the reason: nothing tells them what they wait for.
-const SLEEPERS: [(&str, &str); 8] = [
+const SLEEPERS: [(&str, &str); 9] = [
     ("doorbell.rs", "the word names a relay that nobody has woken"),
     ("interleaving.rs", "as in doorbell.rs"),
     ("crash.rs", "the word names a relay that was stopped, and a statement that hangs in the database"),
     ("pooler.rs", "a statement that takes longer than the time-out that somebody left in the session"),
     ("relay.rs", "a subscriber that drips its answer, until the relay hangs up"),
     ("guard.rs", "as in support_selftest.rs"),
+    ("envelope.rs", "an envelope that takes its time is the subject"),
     ("support_selftest.rs", "the shell that removes a directory belongs to nobody and can tell nobody"),
     ("sizes.rs", "the word is what it looks for"),
 ];

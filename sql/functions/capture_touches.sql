@@ -1,0 +1,73 @@
+create or replace function outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) returns text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+-- What the trigger function of a watch does where the object has a builder: it notes which objects the statement has touched,
+-- and outbox.seal() renders them when the transaction commits.
+-- Arguments: watch, object; by_expression, whether id expression and conditions can be used.
+-- Returns: plpgsql.
+-- Touches: outbox.capture_changes() writes the queries.
+declare
+    -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
+    _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
+        select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::pg_catalog."char", c.op::pg_catalog."char", c.type, c.data,
+            capture._source, capture._trace_id, capture._traceparent, capture._headers
+        from (
+            select k.object_id, case when pg_catalog.count(*) operator(pg_catalog.=) pg_catalog.count(k.op) then pg_catalog.min(k.op) end as op,
+                pg_catalog.min(k.type) as type, (pg_catalog.array_agg(k.data))[1] as data
+            from (
+                select case when pg_catalog.octet_length(change.object_id) operator(pg_catalog.>) 1000
+                        then pg_catalog.concat(pg_catalog.left(change.object_id, 200), '...',
+                            pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(change.object_id, 'UTF8')), 'hex'))
+                        else change.object_id end as object_id,
+                    case when change.op operator(pg_catalog.<>) 'U' then change.op end as op, change.type, change.data
+                from (%2$s
+                ) as change
+                where change.object_id is not null
+            ) as k
+            group by k.object_id
+        ) as c
+        on conflict on constraint touched_pkey do update set
+            first_op = coalesce(t.first_op, excluded.first_op),
+            last_op = coalesce(excluded.last_op, t.last_op),
+            type = coalesce(excluded.type, t.type),
+            data = case when excluded.last_op is null then t.data else excluded.data end,
+            -- Two sources are none: no subscription that excludes one of them may miss what the other did.
+            source = case when t.source operator(pg_catalog.=) excluded.source then t.source end,
+            trace_id = coalesce(excluded.trace_id, t.trace_id),
+            traceparent = coalesce(excluded.traceparent, t.traceparent),
+            headers = case when t.headers is null then excluded.headers when excluded.headers is null then t.headers
+                else t.headers operator(pg_catalog.||) excluded.headers end;
+        capture._wakes := capture._wakes or found;
+$q$;
+begin
+    if watch.through is not null then
+        -- The function gets every row that has changed, as it was and as it is.
+        return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
+        capture._rows := array(select row(outbox_row.*)::%1$s from new_rows as outbox_row)::pg_catalog.text;
+    elsif tg_op operator(pg_catalog.=) 'DELETE' then
+        capture._rows := array(select row(outbox_row.*)::%1$s from old_rows as outbox_row)::pg_catalog.text;
+    else
+        capture._rows := array(%2$s)::pg_catalog.text;
+    end if;
+    if capture._rows operator(pg_catalog.<>) '{}' then
+        insert into outbox.changed (xid, watch, rows, source, trace_id, traceparent, headers)
+        values (pg_catalog.pg_current_xact_id(), %4$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
+%3$s        capture._wakes := true;
+    end if;
+$q$, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
+                    select x.id as object_id, 'U'::pg_catalog.text as op,
+                        null::pg_catalog.text as type, null::pg_catalog.jsonb as data
+                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)), watch.id);
+    end if;
+    return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
+%s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
+%s    else
+%s    end if;
+$q$,
+        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'insert')),
+        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'delete')),
+        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'update') || E'\n                union all'
+            || outbox.capture_changes(watch, object, by_expression, 'moved')));
+end
+$$;

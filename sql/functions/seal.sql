@@ -1,0 +1,75 @@
+create or replace function outbox.seal() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
+set jit = off set enable_seqscan = off
+as $$
+-- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
+--
+-- Objects with a builder are rendered here, because only now is all there that belongs to them. Two writers on two members of one
+-- object share no lock, so each would render without what the other is about to commit, and subscribers would end with a state
+-- that never was. Therefore the rows of outbox.object_head are locked first, all that were touched, in one order; the next statement
+-- has a snapshot of its own, which sees everybody who had the lock before. The event's id and number are drawn under it.
+-- Under REPEATABLE READ there is no newer snapshot: whoever comes second gets 40001 and tries again, as with any row.
+--
+-- Also makes the deliveries that were left to it (outbox.await_commit()).
+--
+-- Under SET CONSTRAINTS ALL IMMEDIATE it runs at the end of each statement, and so does it for what the user's own deferred
+-- triggers change after it: a further event then, and nothing is lost.
+-- Raises: whatever a builder or gate raises, where the object says abort.
+-- Locks: outbox.object_head, the touched objects, FOR UPDATE in sorted order.
+-- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting, outbox.changed; insert or update outbox.object_head; insert outbox.event,
+--   outbox.delivery.
+declare
+    _touched outbox.touched[];
+    _await   record;
+    _name    text;
+    _made    integer;
+    _wakes   boolean := false;
+begin
+    delete from outbox.sealing s where s.xid = new.xid;
+    if not found then
+        return null;
+    end if;
+    perform outbox.reach_again(new.xid);
+    with taken as (
+        delete from outbox.touched t where t.xid = new.xid returning t.*
+    )
+    select array_agg(t::outbox.touched order by t.object, t.object_id) into _touched
+    from taken t
+    -- Came and went: nothing.
+    where not (t.first_op = 'I' and t.last_op = 'D') or t.first_op is null or t.last_op is null;
+    if _touched is not null then
+        perform outbox.lock_heads(_touched);
+        for _name in select distinct t.object from unnest(_touched) t order by t.object loop
+            _wakes := outbox.render_object(_name, _touched) or _wakes;
+        end loop;
+    end if;
+    for _await in
+        with taken as (
+            delete from outbox.awaiting a where a.xid = new.xid returning a.*
+        )
+        select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
+        from taken t
+            join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+            left join outbox.object o on o.name = e.object
+        group by 1, 2
+    loop
+        _made := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything);
+        _wakes := _made > 0 or _wakes;
+        if _made = 0 then
+            -- Written only because later changes might have made something of it that somebody wants.
+            delete from outbox.event e
+            where e.slot = _await.event_slot and e.id = any (_await.ids)
+                and not (select o.history from outbox.object o where o.name = e.object)
+                and not exists (
+                    select from outbox.subscription s
+                    where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone');
+        end if;
+    end loop;
+    if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
+        perform outbox.ring();
+    end if;
+    return null;
+end
+$$;

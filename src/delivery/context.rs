@@ -1,0 +1,139 @@
+//! Headers that the event's transaction has set. Writers set any text, and it is too late to refuse it: what cannot be
+//! sent, or may not, is left out without a word.
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::model::Context;
+
+/// Belong to the message, the connection or the relay, as in `outbox.check_headers()`; a test compares the two.
+const NEVER: [&str; 12] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+/// Beginnings of names of that kind.
+const NEVER_BEGINS: [&str; 3] = ["outbox-", "proxy-", "webhook-"];
+/// As for the headers of a subscription.
+const NAME_MAX: usize = 100;
+const HEADERS_MAX: usize = 64;
+const BYTES_MAX: usize = 8192;
+
+/// Adds what can be sent. What is there already stays: a writer does not overrule a subscription.
+pub(super) fn add(headers: &mut HeaderMap, context: &Context) {
+    let mut room = Room { headers: HEADERS_MAX, bytes: BYTES_MAX };
+    let own = [("traceparent", &context.traceparent), ("outbox-trace-id", &context.trace_id)];
+    for (name, value) in own {
+        if let Some(value) = value {
+            room.add(headers, HeaderName::from_static(name), value);
+        }
+    }
+    for (name, value) in &context.headers {
+        if let Some(name) = allowed(name) {
+            room.add(headers, name, value);
+        }
+    }
+}
+
+/// What may still be added.
+struct Room {
+    headers: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn add(&mut self, headers: &mut HeaderMap, name: HeaderName, value: &str) {
+        let bytes = name.as_str().len() + value.len() + 4;
+        let Some(value) = sendable(value) else { return };
+        if self.headers == 0 || self.bytes < bytes || headers.contains_key(&name) {
+            return;
+        }
+        (self.headers, self.bytes) = (self.headers - 1, self.bytes - bytes);
+        headers.insert(name, value);
+    }
+}
+
+fn allowed(name: &str) -> Option<HeaderName> {
+    let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
+    let text = name.as_str();
+    let never = text.len() > NAME_MAX
+        || NEVER.contains(&text)
+        || NEVER_BEGINS.iter().any(|beginning| text.starts_with(beginning));
+    (!never).then_some(name)
+}
+
+/// Printable ASCII without blanks around it.
+fn sendable(value: &str) -> Option<HeaderValue> {
+    let printable = value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let bare = !value.is_empty() && !value.starts_with(' ') && !value.ends_with(' ');
+    (printable && bare).then(|| HeaderValue::from_str(value).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(context: &Context) -> Vec<(String, String)> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-static", HeaderValue::from_static("theirs"));
+        add(&mut headers, context);
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        headers
+            .iter()
+            .filter(|(name, _)| *name != "x-static")
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
+    }
+
+    fn context(headers: &[(&str, &str)]) -> Context {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Context { headers: headers.iter().map(own).collect(), ..Context::default() }
+    }
+
+    #[test]
+    fn what_cannot_or_may_not_be_sent_is_left_out() {
+        let long = "x".repeat(NAME_MAX + 1);
+        for (name, value) in [
+            ("X-Static", "mine"),
+            ("Content-Type", "text/html"),
+            ("WEBHOOK-ID", "mine"),
+            ("Outbox-Attempt", "7"),
+            ("outbox-trace-id", "mine"),
+            ("proxy-authorization", "mine"),
+            ("not a name", "mine"),
+            ("", "mine"),
+            (&long, "mine"),
+            ("X-A", ""),
+            ("X-A", " mine"),
+            ("X-A", "mine "),
+            ("X-A", "one\r\nX-B: two"),
+            ("X-A", "a\tb"),
+            ("X-A", "größer"),
+            ("X-A", "\u{7f}"),
+        ] {
+            assert_eq!(added(&context(&[(name, value)])), [], "{name}: {value:?}");
+        }
+        let fine = context(&[("X-CorrelationId", "a b~"), ("x-correlationid", "again")]);
+        assert_eq!(added(&fine), [("x-correlationid".to_owned(), "a b~".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_too_much_is_left_out_and_the_rest_is_sent() {
+        let large = "y".repeat(BYTES_MAX);
+        assert_eq!(added(&context(&[("X-Large", &large), ("X-Small", "1")])).len(), 1);
+        let names: Vec<String> = (0..=HEADERS_MAX).map(|n| format!("x-{n}")).collect();
+        let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        assert_eq!(added(&context(&many)).len(), HEADERS_MAX);
+        let own =
+            Context { traceparent: Some("00-1-2-01".into()), trace_id: Some("\n".into()), ..context(&[]) };
+        assert_eq!(added(&own), [("traceparent".to_owned(), "00-1-2-01".to_owned())]);
+    }
+}
