@@ -6,7 +6,7 @@ as $$
 -- and outbox.seal() renders them when the transaction commits.
 -- Arguments: watch, object; by_expression, whether id expression and conditions can be used.
 -- Returns: plpgsql.
--- Touches: select pg_proc; outbox.capture_changes() writes the queries.
+-- Touches: outbox.capture_changes() writes the queries.
 declare
     -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
     _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
@@ -40,28 +40,46 @@ declare
                 else t.headers operator(pg_catalog.||) excluded.headers end;
         capture._wakes := capture._wakes or found;
 $q$;
-    _through text;
-    _type    text := watch.relation::text;
+    _trusted boolean := outbox.capture_is_trusted(watch.relation);
+    _call    text;
 begin
     if watch.through is not null then
-        if not outbox.capture_is_trusted(watch.relation) then
-            _through := format('        perform outbox.require_definer(%L);' || E'\n', watch.through);
-        end if;
-        -- The function gets every row that has changed, as it was and as it is.
-        _through := coalesce(_through, '') || format(_note, watch.object, format($q$
-                    select x.id::pg_catalog.text collate pg_catalog."C" as object_id, 'U'::pg_catalog.text as op,
-                        null::pg_catalog.text as type, null::pg_catalog.jsonb as data
-                    from %s(capture._rows) as x (id)$q$, outbox.function_name(watch.through)));
-        return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from new_rows as outbox_row);
-    elsif tg_op operator(pg_catalog.=) 'DELETE' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from old_rows as outbox_row);
+        -- The function gets every row that has changed, as it was and as it is. The names of its type and of the table are good as long as they
+        -- name the same, and rows can be cast to the table's type as they stand where the statement named the table itself.
+        _call := format($q$capture._objects := array(
+            select %1$s
+            from (
+                select array(
+                        %%s) as rows
+                offset 0
+            ) as r cross join lateral %2$s(r.rows) as x (id)
+            where pg_catalog.cardinality(r.rows) operator(pg_catalog.>) 0);
+$q$,
+            -- Whatever type the function returns by now: no cast that its owner made.
+            case when _trusted then 'x.id::pg_catalog.text'
+                else 'case when pg_catalog.num_nulls(x.id) operator(pg_catalog.=) 0 then pg_catalog.concat(x.id) end' end,
+            outbox.function_name(watch.through));
+        return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid
+        and (
+            select p.prosecdef or %2$L::pg_catalog.bool from pg_catalog.pg_proc as p
+            where p.oid operator(pg_catalog.=) pg_catalog.to_regprocedure(%3$L)::pg_catalog.oid)
+    then
+        if tg_op operator(pg_catalog.=) 'INSERT' then
+            %4$s        elsif tg_op operator(pg_catalog.=) 'DELETE' then
+            %5$s        else
+            %6$s        end if;
     else
-        capture._rows := array(%2$s);
+        execute outbox.capture_elsewhere(%7$s, tg_relid, tg_op) into capture._objects;
     end if;
-    if pg_catalog.cardinality(capture._rows) operator(pg_catalog.>) 0 then
-%3$s    end if;
-$q$, _type, outbox.capture_changes(watch, object, by_expression, 'rows'), _through);
+%8$s$q$, watch.relation::text, _trusted, watch.through,
+            format(_call, format('select row(outbox_row.*)::%s from new_rows as outbox_row', watch.relation)),
+            format(_call, format('select row(outbox_row.*)::%s from old_rows as outbox_row', watch.relation)),
+            format(_call, outbox.capture_changes(watch, object, by_expression, 'rows')),
+            watch.id,
+            format(_note, watch.object, $q$
+                    select x.id collate pg_catalog."C" as object_id, 'U'::pg_catalog.text as op,
+                        null::pg_catalog.text as type, null::pg_catalog.jsonb as data
+                    from pg_catalog.unnest(capture._objects) as x (id)$q$));
     end if;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
