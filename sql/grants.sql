@@ -31,6 +31,7 @@ begin
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
             outbox.descendants(regclass), outbox.missing_triggers(regclass, integer), outbox.capture_is_trusted(regclass),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
+            outbox.find_function(text), outbox.through_of(text, regclass), outbox.function_name(text),
             outbox.body(outbox.event) to outbox_reader;
     end if;
     if _relay then

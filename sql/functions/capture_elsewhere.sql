@@ -13,17 +13,10 @@ as $$
 declare
     _watch    outbox.watch := (select w from outbox.watch w where w.id = capture_elsewhere.watch);
     _trusted  boolean := outbox.capture_is_trusted(_watch.relation);
-    _array    oid := (select t.typarray from pg_class c join pg_type t on t.oid = c.reltype where c.oid = _watch.relation);
-    _function regprocedure := to_regprocedure(_watch.through);
+    _function regprocedure := outbox.through_of(_watch.through, _watch.relation);
     _row      text;
     _rows     text;
 begin
-    if _function is null then
-        -- Its name holds the name of the table, which may be another one by now.
-        select p.oid into _function
-        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-        where format('%I.%I', n.nspname, p.proname) = outbox.function_name(_watch.through) and p.pronargs = 1 and p.proargtypes[0] = _array;
-    end if;
     if not coalesce((select _trusted or p.prosecdef from pg_proc p where p.oid = _function), false) then
         if (select o.on_error from outbox.object o where o.name = _watch.object) = 'store' then
             insert into outbox.uncaptured (relation, operation, rows) values (capture_elsewhere.relation, capture_elsewhere.operation, 0);
@@ -42,10 +35,10 @@ begin
         when 'INSERT' then format('select %s from new_rows as outbox_row', _row)
         when 'DELETE' then format('select %s from old_rows as outbox_row', _row)
         else format($q$select %1$s from old_rows as outbox_row
-            where not exists (select from new_rows as other where row(other.*) operator(pg_catalog.*=) row(outbox_row.*))
+            where not exists (select from new_rows as other where row(other.*)::record operator(pg_catalog.*=) row(outbox_row.*)::record)
             union all
             select %1$s from new_rows as outbox_row
-            where not exists (select from old_rows as other where row(other.*) operator(pg_catalog.*=) row(outbox_row.*))$q$, _row) end;
+            where not exists (select from old_rows as other where row(other.*)::record operator(pg_catalog.*=) row(outbox_row.*)::record)$q$, _row) end;
     return format($q$
         select array(
             select %s

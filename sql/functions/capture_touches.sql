@@ -61,8 +61,9 @@ $q$,
             outbox.function_name(watch.through));
         return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid
         and (
-            select p.prosecdef or %2$L::pg_catalog.bool from pg_catalog.pg_proc as p
-            where p.oid operator(pg_catalog.=) pg_catalog.to_regprocedure(%3$L)::pg_catalog.oid)
+            select p.prosecdef or %2$L
+            from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type t on t.typarray = p.proargtypes[0]
+            where %3$s and p.pronargs = 1 and t.typrelid = tg_relid)
     then
         if tg_op operator(pg_catalog.=) 'INSERT' then
             %4$s        elsif tg_op operator(pg_catalog.=) 'DELETE' then
@@ -71,7 +72,9 @@ $q$,
     else
         execute outbox.capture_elsewhere(%7$s, tg_relid, tg_op) into capture._objects;
     end if;
-%8$s$q$, watch.relation::text, _trusted, watch.through,
+%8$s$q$, watch.relation::text, _trusted,
+            (select format('n.nspname = %L and p.proname = %L', i.name[1], i.name[2])
+                from (select parse_ident(outbox.function_name(watch.through)) as name) i),
             format(_call, format('select row(outbox_row.*)::%s from new_rows as outbox_row', watch.relation)),
             format(_call, format('select row(outbox_row.*)::%s from old_rows as outbox_row', watch.relation)),
             format(_call, outbox.capture_changes(watch, object, by_expression, 'rows')),

@@ -58,7 +58,7 @@ begin
         continue when _watch.relation <> unwatch.relation and exists (select from pg_class c where c.oid = _watch.relation)
             or exists (select from pg_trigger t where t.tgfoid = to_regprocedure(format('outbox.capture_%s()', _watch.id)));
         perform outbox.forget_watch(_watch.id);
-        perform outbox.drop_through(_watch.through);
+        perform outbox.drop_through(_watch.relation, _watch.through);
     end loop;
     if _count = 0 and _whole is not null then
         raise exception '% is watched as a part of %', unwatch.relation, _root

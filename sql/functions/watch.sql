@@ -66,7 +66,7 @@ begin
     perform outbox.add_triggers(watch.relation, _id);
     perform outbox.seal_watch(_id);
     if _made <> coalesce(_through, '') then
-        perform outbox.drop_through(_made);
+        perform outbox.drop_through(watch.relation, _made);
     end if;
     return _id;
 end

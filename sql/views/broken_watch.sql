@@ -26,11 +26,11 @@ from outbox.watch w
                 ', condition => ' || quote_literal(w.condition),
                 ', verbs => ' || case when cardinality(w.verb_types) > 0 then quote_literal((
                     select jsonb_object_agg(v.type, v.condition) from unnest(w.verb_types, w.verb_conditions) as v (type, condition))::text) end,
-                ', through => ' || quote_literal(w.through), ')') as settings
+                ', through => ' || quote_literal(coalesce(outbox.through_of(w.through, w.relation)::text, w.through)), ')') as settings
     ) watch
     cross join lateral (
         select watch.call || coalesce(watch.id || ', ', '') || watch.settings as remedy,
-            watch.call || coalesce(watch.id || ', ', '') || '/* write its new name here */ ' || watch.settings as edited
+            watch.call || coalesce(watch.id || ', ', '') || '/* write its new name into this line */ ' || watch.settings as edited
     ) again
     cross join lateral (
         select 'the table was dropped' as reason, format('select outbox.forget_watch(%s)', w.id) as remedy
@@ -119,12 +119,12 @@ from outbox.watch w
                 || case when o.on_error = 'abort' then ': writes fail' else f.stored end,
             case when f.proc is null then again.edited else format('alter function %s security definer', f.called) end
         from (
-            select 'builder' as what, o.builder as called, pg_catalog.to_regprocedure(o.builder) as proc, ': events hold an error' as stored
+            select 'builder' as what, o.builder as called, outbox.find_function(o.builder) as proc, ': events hold an error' as stored
             where known.is_root and o.builder_kind <> 'view'
             union all
-            select 'gate', o.gate, pg_catalog.to_regprocedure(o.gate), ': events hold an error' where known.is_root and o.gate is not null
+            select 'gate', o.gate, outbox.find_function(o.gate), ': events hold an error' where known.is_root and o.gate is not null
             union all
-            select 'through', w.through, pg_catalog.to_regprocedure(w.through), ': changes of this table are no events' where w.through is not null
+            select 'through', w.through, outbox.through_of(w.through, w.relation), ': changes of this table are no events' where w.through is not null
         ) f
         where c.oid is not null and (f.proc is null or known.is_guarded
             and not (select p.prosecdef from pg_catalog.pg_proc p where p.oid = f.proc))
