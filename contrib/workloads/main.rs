@@ -11,6 +11,7 @@ mod event;
 mod guard;
 mod live;
 mod pgbench;
+mod rental;
 mod shop;
 mod stage;
 
@@ -40,6 +41,15 @@ struct Options {
     /// Play it once and exit: 0 when everything arrived as it should.
     #[arg(long)]
     once: bool,
+    /// How many transactions the rental shops write.
+    #[arg(long, value_name = "N", default_value = "3000")]
+    transactions: usize,
+    /// Which transactions they are.
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// SQL that breaks something in the rental shops, to see that it is noticed.
+    #[arg(long, value_name = "SQL", hide = true)]
+    sabotage: Option<String>,
     /// The outboxd binary.
     #[arg(long, value_name = "PATH", hide = true)]
     outboxd: PathBuf,
@@ -51,6 +61,8 @@ enum Workload {
     Shop,
     /// pgbench, which knows nothing of outboxd, writes its own tables for ten seconds; the relay is killed in the middle.
     Pgbench,
+    /// Rental shops: fifteen tables, three objects made of several of them, six writers at once, every event checked.
+    Rental,
 }
 
 fn main() -> ExitCode {
@@ -75,6 +87,14 @@ fn play(options: &Options) -> Result<(), String> {
     let lines = match options.workload {
         Workload::Shop => shop::play(&stage)?,
         Workload::Pgbench => pgbench::play(&stage)?,
+        Workload::Rental => {
+            let Options { transactions, seed, sabotage, .. } = options;
+            rental::play(&stage, &rental::Play {
+                transactions: *transactions,
+                seed: *seed,
+                sabotage: sabotage.clone(),
+            })?
+        }
     };
     if options.once { Ok(()) } else { live::stay(&stage, &lines) }
 }

@@ -45,7 +45,9 @@ impl Stage {
         let receiver =
             Receiver::start(&ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem()));
         let conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
-        let options = ClusterOptions { fsync: true, password: true, conf, ..ClusterOptions::default() };
+        // Every role over the socket, which is in a private folder.
+        let hba = vec!["local all all trust".to_owned()];
+        let options = ClusterOptions { fsync: true, password: true, conf, hba, ..ClusterOptions::default() };
         let cluster = Cluster::start(&options);
         let database = cluster.database("demo");
         println!("Postgres {} on port {}, to look around in:", cluster.major_version(), cluster.port());
