@@ -13,13 +13,12 @@ use crate::support::{
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// What a server needs from its start on, so that later it can be told to log who commits what (see `live`).
-const TELLING: [&str; 6] = [
+const TELLING: [&str; 5] = [
     "logging_collector = on",
     "log_destination = 'jsonlog'",
     "log_timezone = 'UTC'",
     "log_rotation_age = 0",
     "log_rotation_size = '32MB'",
-    "track_commit_timestamp = on",
 ];
 
 pub(crate) struct Stage {
@@ -44,7 +43,9 @@ impl Stage {
         write_identity(&identities, "default", Some(&authority.client("outboxd")), Some(&authority.pem()));
         let receiver =
             Receiver::start(&ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem()));
-        let conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
+        let mut conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
+        // Which commit came first.
+        conf.push("track_commit_timestamp = on".to_owned());
         // Every role over the socket, which is in a private folder.
         let hba = vec!["local all all trust".to_owned()];
         let options = ClusterOptions { fsync: true, password: true, conf, hba, ..ClusterOptions::default() };

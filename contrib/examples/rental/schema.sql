@@ -108,3 +108,4 @@ create index on video.payment (rental_id);
 
 grant usage on schema video to video_app;
 grant select, insert, update, delete on all tables in schema video to video_app;
+grant usage on all sequences in schema video to video_app;

@@ -172,5 +172,6 @@ fn keys(rows: &str) -> Result<BTreeSet<Key>, String> {
 fn parsed(row: &str) -> Result<(Key, Value), String> {
     let mut row: Value = serde_json::from_str(row).map_err(|e| format!("{e} in {row}"))?;
     let text = |n: usize| row[n].as_str().unwrap_or_default().to_owned();
-    Ok(((text(0), text(1)), row[2].take()))
+    let key = (text(0), text(1));
+    Ok((key, row.get_mut(2).map(Value::take).unwrap_or_default()))
 }

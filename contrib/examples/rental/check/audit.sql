@@ -98,11 +98,9 @@ begin
         'video.inventory']::regclass[]
     loop
         for _look in
-            select l.name, l.moment, of.relation, of.name as part
-            from (values ('aa_audit', 'before'), ('zzz_audit', 'after')) as l (name, moment),
-                (values (_table, 'all'), ('video.film'::regclass, 'title')) as of (relation, name)
-            where of.relation = _table and (of.name = 'title' or of.relation = _table)
-            group by 1, 2, 3, 4
+            select l.name, l.moment, p.part
+            from (values ('aa_audit', 'before'), ('zzz_audit', 'after')) as l (name, moment), (values ('all'), ('title')) as p (part)
+            where p.part = 'all' or _table = 'video.film'::regclass
         loop
             execute format('create trigger %s_%s_i after insert on %s referencing new table as new_rows '
                 'for each statement execute function audit.note(%L, %L)', _look.name, _look.part, _table, _look.moment, _look.part);
@@ -131,6 +129,11 @@ create view audit.account as
         coalesce(events, 0) as events
     from touched full join root using (xid, object, object_id) full join made using (xid, object, object_id);
 
+-- When objects came and went, by the commits (needs track_commit_timestamp).
+create view audit.life as
+    select distinct on (object, object_id, xid) xid, object, object_id, op, pg_xact_commit_timestamp(xid::xid) as at
+    from audit.root_change order by object, object_id, xid, id desc;
+
 -- How each of them is to be judged.
 create view audit.judgement as
     select a.*, case
@@ -139,10 +142,11 @@ create view audit.judgement as
         when first_op = 'I' and last_op = 'D' then case events when 0 then 'made and removed: no event' else 'WRONG: an event of nothing' end
         when events = 1 then 'one event'
         when not certain then 'linked by somebody else just then: no event'
-        -- Somebody else deleted the object and committed first; there is nothing left to tell.
-        when first_op is null and exists (
-            select from audit.root_change g
-            where g.object = a.object and g.object_id = a.object_id and g.op = 'D' and g.xid <> a.xid) then 'gone before the commit: no event'
+        -- Of those that committed before, the last one to make or remove the object removed it: there is nothing left to tell.
+        when first_op is null and 'D' = (
+            select l.op from audit.life l
+            where l.object = a.object and l.object_id = a.object_id and l.at <= pg_xact_commit_timestamp(a.xid::xid) and l.xid <> a.xid
+            order by l.at desc limit 1) then 'gone before the commit: no event'
         else 'WRONG: no event'
     end as verdict
     from audit.account a;
