@@ -1,8 +1,8 @@
 -- Whoever changed what, noted by triggers that know nothing of outboxd: which transaction touched which object. Played as a superuser.
 --
--- Each statement is looked at twice, before and after outboxd's own triggers (by name: aa_ fires before zz_outbox_, zzz_ after it).
--- Somebody else may commit a new link in between, under READ COMMITTED. What both looks have seen must have become an event, and
--- what neither has seen must not.
+-- Each statement is looked at twice, before and after outboxd's own triggers (by name: aa_ fires before zz_outbox_, zzz_ after it), and
+-- once more each when the transaction commits. Somebody else may commit a new link in between, under READ COMMITTED. What both
+-- looks at the statement have seen must have become an event, and what no look has seen must not.
 create schema audit;
 create table audit.pair (
     xid       xid8,
@@ -20,6 +20,13 @@ create table audit.root_change (
     op        "char"  not null
 );
 create index on audit.root_change (xid, object, object_id);
+-- Changed rows whose objects are found by way of other tables, to be looked at again.
+create table audit.changed (
+    id       bigint generated always as identity primary key,
+    xid      xid8  not null default pg_current_xact_id(),
+    relation text  not null,
+    rows     jsonb not null
+);
 -- What there was before the first transaction.
 create table audit.beginning (
     object    text,
@@ -76,6 +83,9 @@ begin
     insert into audit.pair
         select pg_current_xact_id(), tg_argv[0], o.object, o.object_id from audit.objects_of(_relation, _changed) o
         on conflict do nothing;
+    if _changed <> '[]' and _relation in ('actor', 'category', 'language', 'address', 'city', 'country', 'inventory', 'film.title') then
+        insert into audit.changed (relation, rows) values (_relation, _changed);
+    end if;
     if tg_argv[0] = 'before' and _relation in ('film', 'customer', 'rental') then
         insert into audit.root_change (object, object_id, op)
             select initcap(_relation), o ->> 'id', 'D' from jsonb_array_elements(_old) o
@@ -87,6 +97,20 @@ begin
     return null;
 end
 $$;
+
+create function audit.note_again() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into audit.pair
+        select new.xid, 'commit', o.object, o.object_id from audit.objects_of(new.relation, new.rows) o
+        on conflict do nothing;
+    return null;
+end
+$$;
+create constraint trigger note_again after insert on audit.changed deferrable initially deferred
+    for each row execute function audit.note_again();
 
 do $$
 declare
@@ -140,8 +164,9 @@ create view audit.judgement as
         when events > 1 then 'WRONG: several events of one object in one transaction'
         when not touched then 'WRONG: an event of an object that was not touched'
         when first_op = 'I' and last_op = 'D' then case events when 0 then 'made and removed: no event' else 'WRONG: an event of nothing' end
+        when events = 1 and not certain then 'linked by somebody else meanwhile: one event'
         when events = 1 then 'one event'
-        when not certain then 'linked by somebody else just then: no event'
+        when not certain then 'linked by somebody else meanwhile: no event'
         -- Of those that committed before, the last one to make or remove the object removed it: there is nothing left to tell.
         when first_op is null and 'D' = (
             select l.op from audit.life l
