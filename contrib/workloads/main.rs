@@ -89,11 +89,10 @@ fn play(options: &Options) -> Result<(), String> {
         Workload::Pgbench => pgbench::play(&stage)?,
         Workload::Rental => {
             let Options { transactions, seed, sabotage, .. } = options;
-            rental::play(&stage, &rental::Play {
-                transactions: *transactions,
-                seed: *seed,
-                sabotage: sabotage.clone(),
-            })?
+            rental::play(
+                &stage,
+                &rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() },
+            )?
         }
     };
     if options.once { Ok(()) } else { live::stay(&stage, &lines) }

@@ -46,7 +46,9 @@ pub(crate) struct Play {
 
 pub(crate) fn play(stage: &Stage, play: &Play) -> Result<Lines, String> {
     let database = &stage.database;
-    if let Ok(stub) = std::env::var("STUB") { database.psql(&std::fs::read_to_string(stub).unwrap()); }
+    if let Ok(stub) = std::env::var("STUB") {
+        database.psql(&std::fs::read_to_string(stub).unwrap());
+    }
     for (role, name, sql) in EXAMPLE {
         println!("$ psql -U {role} -f contrib/examples/rental/{name}");
         database.psql_as(role, sql);
@@ -57,10 +59,7 @@ pub(crate) fn play(stage: &Stage, play: &Play) -> Result<Lines, String> {
     }
     let relay = stage.relay();
 
-    println!(
-        "\n{} transactions by {WRITERS} connections at once, seed {} …",
-        play.transactions, play.seed
-    );
+    println!("\n{} transactions by {WRITERS} connections at once, seed {} …", play.transactions, play.seed);
     let begin = Instant::now();
     let tally = writers::write(database, WRITERS, play.transactions, play.seed)?;
     let written = begin.elapsed();
@@ -83,8 +82,26 @@ pub(crate) fn play(stage: &Stage, play: &Play) -> Result<Lines, String> {
     line("events received", received.len());
     #[allow(clippy::cast_precision_loss, reason = "thousands")]
     let rates = (committed as f64 / written.as_secs_f64(), received.len() as f64 / drained.as_secs_f64());
-    println!("{:.0} transactions per second with their events, {:.0} events per second delivered", rates.0, rates.1);
-    if std::env::var("STUB").is_ok() { println!("{}", database.psql("select object, count(*), count(distinct xid) from audit.pair where moment='before' group by 1; select verdict, count(*) from audit.judgement group by 1")); println!("{}", stage.cluster.log().lines().filter(|l| l.contains("ERROR") || l.contains("FATAL")).map(|l| l.split("ERROR").last().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("\n")); }
+    println!(
+        "{:.0} transactions per second with their events, {:.0} events per second delivered",
+        rates.0, rates.1
+    );
+    if std::env::var("STUB").is_ok() {
+        println!("{}", database.psql("select object, count(*), count(distinct xid) from audit.pair where moment='before' group by 1; select verdict, count(*) from audit.judgement group by 1"));
+        println!(
+            "{}",
+            stage
+                .cluster
+                .log()
+                .lines()
+                .filter(|l| l.contains("ERROR") || l.contains("FATAL"))
+                .map(|l| l.split("ERROR").last().unwrap().to_owned())
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    }
     verdict::judge(database, &received)?;
     println!("\nEvery event is as it must be, and the subscriber's state of every object equals the tables.");
     Ok(LINES)

@@ -159,7 +159,9 @@ fn change_customer(rng: &mut Rng) -> Vec<String> {
     vec![match rng.u32(..3) {
         0 => format!("update video.customer set active = not active where id = {}", customer(rng)),
         1 => format!("update video.customer set email = null where id = {}", customer(rng)),
-        _ => format!("update video.customer set name = 'Client {}' where id = {}", number(rng), customer(rng)),
+        _ => {
+            format!("update video.customer set name = 'Client {}' where id = {}", number(rng), customer(rng))
+        }
     }]
 }
 
@@ -285,10 +287,7 @@ fn new_film(rng: &mut Rng) -> Vec<String> {
             "insert into video.film_actor (film_id, actor_id, part) \
              select currval('video.film_id_seq'), a, 'The \\ \"Guest\"' from unnest(array[{actor}, {other}]) a"
         ),
-        format!(
-            "insert into video.film_category values (currval('video.film_id_seq'), {})",
-            category(rng)
-        ),
+        format!("insert into video.film_category values (currval('video.film_id_seq'), {})", category(rng)),
     ]
 }
 
@@ -365,7 +364,11 @@ fn change_nothing(rng: &mut Rng) -> Vec<String> {
 /// A savepoint is rolled back; what stands before and after it stays.
 fn change_mind_halfway(rng: &mut Rng) -> Vec<String> {
     let mut statements = vec![
-        format!("update video.rental set staff_id = {}, returned_at = null where id = {}", clerk(rng), rental(rng)),
+        format!(
+            "update video.rental set staff_id = {}, returned_at = null where id = {}",
+            clerk(rng),
+            rental(rng)
+        ),
         "savepoint halfway".to_owned(),
         format!("delete from video.rental where id = {}", rental(rng)),
         format!("update video.city set name = 'Nowhere' where id = {}", city(rng)),

@@ -78,7 +78,10 @@ fn nothing_extra_nothing_missing(database: &Database, received: &Received) -> Re
          from outbox.attempt",
     );
     if ledger != format!("{}|0", received.len()) {
-        return Err(format!("{} events arrived, and the ledger (delivered|other) says {ledger}", received.len()));
+        return Err(format!(
+            "{} events arrived, and the ledger (delivered|other) says {ledger}",
+            received.len()
+        ));
     }
     Ok(())
 }
@@ -108,7 +111,10 @@ fn verbs_make_sense(database: &Database, stories: &BTreeMap<Key, Vec<&Event>>) -
 }
 
 /// The last event of an object is its final state; objects without one are as they were.
-fn last_events_are_the_truth(database: &Database, stories: &BTreeMap<Key, Vec<&Event>>) -> Result<(), String> {
+fn last_events_are_the_truth(
+    database: &Database,
+    stories: &BTreeMap<Key, Vec<&Event>>,
+) -> Result<(), String> {
     let mut truth = BTreeMap::new();
     for row in database.psql(TRUTH).lines() {
         let (key, data) = parsed(row)?;
@@ -133,7 +139,8 @@ fn last_events_are_the_truth(database: &Database, stories: &BTreeMap<Key, Vec<&E
     for (object, n) in last {
         line(&format!("{object}: objects whose last event is the truth"), n);
     }
-    let touched = keys(&database.psql("select distinct json_build_array(object, object_id)::text from audit.pair"))?;
+    let touched =
+        keys(&database.psql("select distinct json_build_array(object, object_id)::text from audit.pair"))?;
     match stories.keys().find(|key| !touched.contains(*key)) {
         Some(key) => Err(format!("{key:?} has events and nobody has touched it")),
         None => Ok(()),

@@ -45,7 +45,12 @@ enum End {
 }
 
 /// Plays so many transactions, shared among the writers.
-pub(super) fn write(database: &Database, writers: usize, transactions: usize, seed: u64) -> Result<Tally, String> {
+pub(super) fn write(
+    database: &Database,
+    writers: usize,
+    transactions: usize,
+    seed: u64,
+) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let ends: Vec<_> = std::thread::scope(|scope| {
         let start = |writer: usize| {
