@@ -1,7 +1,8 @@
 -- Who may do what. Nobody but the owner may do anything until it is said here; the application's role needs nothing at all.
--- The three group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
+-- The group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
 --   outbox_reader  looks: tables without secrets, views, outbox.find()
 --   outbox_relay   delivers: the functions the relay calls, and nothing else
+--   outbox_builder  runs builders of those who are not trusted with more; has no rights (outbox.write_calls())
 --   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
 
 revoke all on all tables in schema outbox from public;

@@ -12,6 +12,7 @@ mod guard;
 mod live;
 mod pgbench;
 mod rental;
+mod scenario;
 mod shop;
 mod stage;
 
@@ -20,7 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use stage::Stage;
+use scenario::Scenario;
+use stage::{DEMO, Stage};
 
 /// Plays a workload on a throw-away Postgres, checks what arrives, and stays open to play with.
 ///
@@ -38,6 +40,9 @@ struct Options {
     /// What to play.
     #[arg(long, value_enum, default_value = "shop")]
     workload: Workload,
+    /// Plays one of the examples under contrib/examples, step by step, and checks each request byte for byte.
+    #[arg(long, value_enum, conflicts_with = "workload")]
+    scenario: Option<Example>,
     /// Play it once and exit: 0 when everything arrived as it should.
     #[arg(long)]
     once: bool,
@@ -53,6 +58,9 @@ struct Options {
     /// The outboxd binary.
     #[arg(long, value_name = "PATH", hide = true)]
     outboxd: PathBuf,
+    /// Other steps than the scenario's own.
+    #[arg(long, value_name = "PATH", hide = true, requires = "scenario")]
+    steps: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -63,6 +71,23 @@ enum Workload {
     Pgbench,
     /// Rental shops: fifteen tables, three objects made of several of them, six writers at once, every event checked.
     Rental,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Example {
+    /// Notifications of a moving service to its contractor and an auditor, each behind a client certificate of its own.
+    Milmove,
+    /// Changes of customers and vehicles, dispatched to five downstream systems, one of which fails.
+    Ctp,
+}
+
+impl Example {
+    fn scenario(self) -> &'static Scenario {
+        match self {
+            Self::Milmove => &scenario::MILMOVE,
+            Self::Ctp => &scenario::CTP,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -83,16 +108,22 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> Result<(), String> {
-    let stage = Stage::set(&options.outboxd, !options.once)?;
-    let lines = match options.workload {
-        Workload::Shop => shop::play(&stage)?,
-        Workload::Pgbench => pgbench::play(&stage)?,
-        Workload::Rental => {
+    let scenario = options.scenario.map(Example::scenario);
+    let places = scenario.map_or(DEMO, |scenario| scenario.places);
+    let stage = Stage::set(&options.outboxd, !options.once, places)?;
+    let lines = match (scenario, options.workload) {
+        (Some(scenario), _) => {
+            let read = |path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+            let steps = options.steps.as_ref().map(read).transpose()?;
+            scenario::play(&stage, scenario, steps.as_deref())?
+        }
+        (None, Workload::Shop) => shop::play(&stage)?,
+        (None, Workload::Pgbench) => pgbench::play(&stage)?,
+        (None, Workload::Rental) => {
             let Options { transactions, seed, sabotage, .. } = options;
-            rental::play(
-                &stage,
-                &rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() },
-            )?
+            let play =
+                rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() };
+            rental::play(&stage, &play)?
         }
     };
     if options.once { Ok(()) } else { live::stay(&stage, &lines) }

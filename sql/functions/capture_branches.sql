@@ -40,7 +40,8 @@ begin
             where capture._inline
         )
         select pg_catalog.array_agg(event.id) into capture._ids from event;
-        capture._wakes := capture._wakes or capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;
+        capture._wakes := capture._wakes
+            or capture._ids is not null and capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;
 $q$ else $q$    with change as (%1$s
         ), event as (%2$s
             %4$s

@@ -168,7 +168,7 @@ declare
 end
 $source$,
         regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
-        case when watch.through is not null then format(E'    _rows        %s[];\n', watch.relation) else '' end,
+        case when watch.through is not null then E'    _rows        pg_catalog.text;\n' else '' end,
         outbox.patterns(watch.object || '.Update'), outbox.patterns(watch.object || '.Create'), outbox.patterns(watch.object || '.Delete'),
         _patterns,
         -- Nobody who wants any of it: this is all that a commit pays then.

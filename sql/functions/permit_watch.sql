@@ -14,7 +14,7 @@ begin
         'outbox.define_object(text, regclass, text, text, text, text, text, text, boolean, text[], text[], text, jsonb, integer, text), '
         'outbox.unwatch(regclass, text), outbox.check_watchable(regclass), outbox.resolve_function(text, text), '
         'outbox.make_through(regclass, text, text, text), outbox.check_called(text, regclass, text, boolean), outbox.let_call(text), '
-        'outbox.check_builder(text, regclass), outbox.try_builder(regclass, text, text, text, text), outbox.capture_is_trusted(regclass), outbox.function_name(text), '
+        'outbox.check_builder(text, regclass), outbox.try_builder(regclass, text, text, text, text), outbox.capture_is_trusted(regclass), outbox.runs_apart(text, regclass), outbox.function_name(text), '
         'outbox.probe_id(regclass, text), outbox.probe_conditions(regclass, text[]), outbox.condition_of(oid), '
         'outbox.register_object(text, regclass, text, text, text, text, text, text, boolean), '
         'outbox.register_watch(regclass, text, regclass, regclass, text[], boolean, integer, text[], text[], text, text, text), '

@@ -105,7 +105,10 @@ impl Claimer {
                         Ok(0) if self.settings.once && idle => break,
                         Ok(_) => {}
                         Err(problem) if self.settings.once => return Err(problem),
-                        Err(_) => self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE),
+                        Err(_) => {
+                            self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE);
+                            self.bell.claim_failed();
+                        }
                     }
                 }
                 // When there is no way, commits are to ring for the others; full, there is no need.

@@ -2,6 +2,11 @@
 -- blank lines and settings. Bodies of functions are left out: they are in sql/functions/ word by word.
 -- Written by UPDATE_EXPECT=1 cargo test --test suite golden::
 CREATE SCHEMA outbox;
+CREATE TYPE outbox.rendered AS (
+	object_id text,
+	data jsonb,
+	error text
+);
 CREATE FUNCTION outbox.adopt_database() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -9,13 +14,61 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
 CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) RETURNS text
+CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[]) RETURNS void
+    LANGUAGE plpgsql
+    AS ...;
+CREATE SEQUENCE outbox.event_id
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+CREATE TABLE outbox.event (
+    slot smallint NOT NULL,
+    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    type text NOT NULL,
+    object text,
+    object_id text,
+    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    data jsonb NOT NULL,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    watch integer,
+    seq bigint,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb,
+    error text
+)
+PARTITION BY LIST (slot);
+CREATE FUNCTION outbox.body(event outbox.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
+);
 CREATE TABLE outbox.watch (
     id integer NOT NULL,
     relation regclass NOT NULL,
@@ -37,8 +90,16 @@ CREATE TABLE outbox.watch (
     CONSTRAINT a_verb_has_a_condition CHECK ((cardinality(verb_types) = cardinality(verb_conditions))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
 );
-CREATE FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) RETURNS text
+CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
@@ -61,8 +122,24 @@ CREATE FUNCTION outbox.capture_source(watch outbox.watch) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_values(relation regclass) RETURNS text
+CREATE FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEFAULT NULL::text[]) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean DEFAULT NULL::boolean) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_envelope(envelope text) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) RETURNS void
@@ -73,6 +150,14 @@ CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.check_object_name(object text) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_setting() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.check_subscription() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -81,11 +166,30 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, occurred_at double precision, claimed_at double precision)
+CREATE FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.context_headers() RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS ...;
 CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.define_object(object text, root regclass, builder text DEFAULT NULL::text, gate text DEFAULT NULL::text, id text DEFAULT NULL::text, mode text DEFAULT 'transaction'::text, data text DEFAULT 'full'::text, on_error text DEFAULT 'abort'::text, history boolean DEFAULT false, only_columns text[] DEFAULT NULL::text[], ignored_columns text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, verbs jsonb DEFAULT NULL::jsonb, row_bytes_max integer DEFAULT 262144, path text DEFAULT current_setting('search_path'::text)) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -97,9 +201,20 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.diff(old jsonb, new jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -121,6 +236,19 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
+CREATE FUNCTION outbox.envelop(event outbox.event, envelope text) RETURNS text[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO, YMD'
+    SET "IntervalStyle" TO 'postgres'
+    SET extra_float_digits TO '1'
+    SET bytea_output TO 'hex'
+    SET xmlbinary TO 'base64'
+    SET lc_monetary TO 'C'
+    SET lc_numeric TO 'C'
+    SET lc_time TO 'C'
+    AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
@@ -135,12 +263,16 @@ CREATE FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bi
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
+CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, trace_id text, data jsonb, subscription bigint, subscriber text, endpoint text, delivery bigint, state text, due_at timestamp with time zone, attempt integer, started_at timestamp with time zone, duration_ms double precision, class text, status integer, error text, response text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.function_name(signature text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.home() RETURNS text
@@ -163,19 +295,56 @@ CREATE FUNCTION outbox.leave_duty(duty text, relay text) RETURNS boolean
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.let_call(called text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     AS ...;
+CREATE UNLOGGED TABLE outbox.touched (
+    xid xid8 NOT NULL,
+    object text NOT NULL,
+    object_id text NOT NULL,
+    first_op "char",
+    last_op "char",
+    type text,
+    data jsonb,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
+CREATE FUNCTION outbox.lock_heads(touched outbox.touched[]) RETURNS void
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision)
+CREATE FUNCTION outbox.make_through(relation regclass, object text, through text, path text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision, first_due bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
+    AS ...;
+CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.net_type(object text, types text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.next_due(ago_ms double precision DEFAULT 0) RETURNS double precision
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -201,12 +370,26 @@ CREATE FUNCTION outbox.ping(subscription bigint) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) RETURNS regclass
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.reach_again(xid xid8) RETURNS void
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) RETURNS record
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.readers() RETURNS text[]
@@ -221,8 +404,25 @@ CREATE FUNCTION outbox.regenerate(object text DEFAULT NULL::text) RETURNS intege
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) RETURNS integer
+CREATE FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.render(object text, ids text[]) RETURNS SETOF outbox.rendered
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.render_bravely(object text, ids text[]) RETURNS outbox.rendered[]
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.render_object(object text, touched outbox.touched[]) RETURNS boolean
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
@@ -241,6 +441,14 @@ CREATE FUNCTION outbox.require_home() RETURNS void
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.require_object_owner(object text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -248,6 +456,21 @@ CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
 CREATE FUNCTION outbox.ring() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.runs_apart(called text, relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.seal() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET jit TO 'off'
+    SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.seal_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -266,6 +489,10 @@ CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
@@ -287,6 +514,10 @@ CREATE FUNCTION outbox.take_duty(duty text, relay text, lease interval) RETURNS 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.turn_ring(skip text[] DEFAULT '{}'::text[], moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT leaf text, OUT step text, OUT moved bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -300,7 +531,7 @@ CREATE FUNCTION outbox.unwatch(relation regclass, object text DEFAULT NULL::text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.watch(relation regclass, object text, id text DEFAULT NULL::text, history boolean DEFAULT false, row_bytes_max integer DEFAULT 262144) RETURNS integer
+CREATE FUNCTION outbox.watch(relation regclass, object text, id text DEFAULT NULL::text, history boolean DEFAULT NULL::boolean, row_bytes_max integer DEFAULT 262144, only_columns text[] DEFAULT NULL::text[], ignored_columns text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, verbs jsonb DEFAULT NULL::jsonb, mode text DEFAULT NULL::text, data text DEFAULT NULL::text, through text DEFAULT NULL::text, path text DEFAULT current_setting('search_path'::text)) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -310,6 +541,14 @@ CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, o
     AS ...;
 CREATE FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.write_calls() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
@@ -538,6 +777,12 @@ CREATE TABLE outbox.attempt_kept (
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
+CREATE UNLOGGED TABLE outbox.awaiting (
+    xid xid8 NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.backfill_run (
     id bigint NOT NULL,
     object text NOT NULL,
@@ -568,31 +813,6 @@ CREATE TABLE outbox.delivery (
     object_key bigint
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
-CREATE SEQUENCE outbox.event_id
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-CREATE TABLE outbox.event (
-    slot smallint NOT NULL,
-    id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
-    type text NOT NULL,
-    object text,
-    object_id text,
-    occurred_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    data jsonb NOT NULL,
-    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    watch integer,
-    seq bigint,
-    source text,
-    trace_id text,
-    traceparent text,
-    headers jsonb,
-    error text
-)
-PARTITION BY LIST (slot);
 CREATE TABLE outbox.subscription (
     id bigint NOT NULL,
     key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
@@ -737,26 +957,6 @@ CREATE VIEW outbox.backlog AS
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
   ORDER BY e.occurred_at;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    root regclass,
-    owner regrole NOT NULL,
-    mode text DEFAULT 'transaction'::text NOT NULL,
-    data text DEFAULT 'full'::text NOT NULL,
-    builder text,
-    builder_kind text,
-    gate text,
-    on_error text DEFAULT 'abort'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
-    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
-    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
-    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
-    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
-);
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
     w.relation,
@@ -825,6 +1025,25 @@ CREATE VIEW outbox.broken_watch AS
           WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (now.found = cardinality(w.id_columns)) AND (NOT (EXISTS ( SELECT
                    FROM pg_proc p
                   WHERE ((p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (POSITION((format('is not distinct from %L then'::text, now.types)) IN (p.prosrc)) > 0))))))) problem);
+CREATE UNLOGGED TABLE outbox.changed (
+    xid xid8 NOT NULL,
+    n bigint NOT NULL,
+    watch integer NOT NULL,
+    rows text NOT NULL,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE outbox.changed ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.changed_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE outbox.dead_letter (
     delivery bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -871,7 +1090,8 @@ CREATE VIEW outbox.delivery_history AS
     a.delivery,
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response,
-    a.id AS attempt_id
+    a.id AS attempt_id,
+    e.trace_id
    FROM ((outbox.attempt a
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
@@ -1224,7 +1444,8 @@ CREATE TABLE outbox.relay (
 );
 CREATE UNLOGGED TABLE outbox.sealing (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
     http_allowed boolean DEFAULT false NOT NULL,
@@ -1266,19 +1487,6 @@ ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-CREATE UNLOGGED TABLE outbox.touched (
-    xid xid8 NOT NULL,
-    object text NOT NULL,
-    object_id text NOT NULL,
-    first_op "char",
-    last_op "char",
-    type text,
-    data jsonb,
-    source text,
-    trace_id text,
-    traceparent text,
-    headers jsonb
 );
 CREATE TABLE outbox.turn (
     leaf text NOT NULL,
@@ -1351,8 +1559,12 @@ ALTER TABLE ONLY outbox.attempt_7
     ADD CONSTRAINT attempt_7_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.attempt_kept
     ADD CONSTRAINT attempt_kept_pkey PRIMARY KEY (slot, id);
+ALTER TABLE ONLY outbox.awaiting
+    ADD CONSTRAINT awaiting_pkey PRIMARY KEY (xid, event_id);
 ALTER TABLE ONLY outbox.backfill_run
     ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.changed
+    ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
 ALTER TABLE ONLY outbox.definition_history
@@ -1455,7 +1667,7 @@ CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subs
 CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern, anchor_path, anchor) WHERE ((status <> 'gone'::text) AND (object_id IS NULL) AND (anchor IS NOT NULL));
 CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
-CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND (NOT special));
+CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
@@ -1502,6 +1714,8 @@ ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
 ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
+CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
 CREATE TRIGGER subscription_tombstone AFTER DELETE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.keep_tombstone();
@@ -1517,35 +1731,63 @@ REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_reader;
-GRANT ALL ON FUNCTION outbox.body(type text, occurred_at timestamp with time zone, uid uuid, id bigint, object text, object_id text, data jsonb) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[]) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.event TO outbox_reader;
+GRANT SELECT ON TABLE outbox.event TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, by_expression boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_envelope(envelope text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_envelope(envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_object_name(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_setting() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.define_object(object text, root regclass, builder text, gate text, id text, mode text, data text, on_error text, history boolean, only_columns text[], ignored_columns text[], condition text, verbs jsonb, row_bytes_max integer, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.define_object(object text, root regclass, builder text, gate text, id text, mode text, data text, on_error text, history boolean, only_columns text[], ignored_columns text[], condition text, verbs jsonb, row_bytes_max integer, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.deliver(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_special(slot smallint, events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.diff(old jsonb, new jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_relay;
@@ -1558,6 +1800,7 @@ REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.expand(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_relay;
@@ -1570,6 +1813,8 @@ GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.function_name(signature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.is_home() FROM PUBLIC;
@@ -1580,11 +1825,21 @@ REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bi
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.let_call(called text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.let_call(called text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
+GRANT SELECT ON TABLE outbox.touched TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.lock_heads(touched outbox.touched[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.make_through(relation regclass, object text, through text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.make_through(relation regclass, object text, through text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.merge_diffs(diffs jsonb[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.net_type(object text, types text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.object_key(object text, object_id text) FROM PUBLIC;
@@ -1596,16 +1851,27 @@ REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes_max bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.permit_watch(role regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ping(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, history boolean, row_bytes_max integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -1615,11 +1881,17 @@ GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.require_object_owner(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.seal() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
@@ -1630,6 +1902,7 @@ REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
@@ -1640,6 +1913,8 @@ GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO ou
 REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_admin;
@@ -1647,13 +1922,15 @@ REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unwatch(relation regclass, object text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], condition text, verbs jsonb, mode text, data text, through text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], condition text, verbs jsonb, mode text, data text, through text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.watches_of(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.watches_of(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -1674,12 +1951,12 @@ GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt_7 TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt_kept TO outbox_admin;
+GRANT SELECT ON TABLE outbox.awaiting TO outbox_reader;
+GRANT SELECT ON TABLE outbox.awaiting TO outbox_admin;
 GRANT SELECT ON TABLE outbox.backfill_run TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backfill_run TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
-GRANT SELECT ON TABLE outbox.event TO outbox_reader;
-GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
 GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
@@ -1705,10 +1982,10 @@ GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
+GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
 GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
@@ -1766,8 +2043,6 @@ GRANT SELECT,UPDATE ON TABLE outbox.setting TO outbox_admin;
 GRANT DELETE ON TABLE outbox.signing_key TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscriber TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscriber TO outbox_admin;
-GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
-GRANT SELECT ON TABLE outbox.touched TO outbox_admin;
 GRANT SELECT ON TABLE outbox.turn TO outbox_reader;
 GRANT SELECT ON TABLE outbox.turn TO outbox_admin;
 GRANT SELECT ON TABLE outbox.uncaptured TO outbox_reader;

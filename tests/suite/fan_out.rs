@@ -219,7 +219,7 @@ fn killed_in_the_middle_each_subscription_gets_it_once() {
     runtime.block_on(holder.execute("select pg_advisory_unlock(77)"));
     db.wait_until("select count(*) = 1200 from outbox.delivery", SOON);
     db.psql("update outbox.subscription set status = 'active'");
-    db.wait_until("select not exists (select from outbox.delivery)", Duration::from_secs(120));
+    db.wait_until("select not exists (select from outbox.delivery)", Duration::from_mins(2));
     let requests = stage.receiver.requests();
     let ids: HashSet<_> =
         requests.iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect();

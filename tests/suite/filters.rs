@@ -1,7 +1,8 @@
 //! Subscriptions that want some events only: by what the data contain, by a jsonpath, by the object, not by a source.
 
+use crate::installed::login_roles;
 use crate::published::{publisher, wanted_by};
-use crate::support::Database;
+use crate::support::{Database, shared};
 
 /// Subscribes to `Order.*` with further arguments; the id.
 fn subscribe(db: &Database, settings: &str) -> String {
@@ -205,6 +206,8 @@ fn the_id_of_an_object_is_compared_as_events_have_it() {
     }
     assert_eq!(subscribe(&db, "object_id => repeat('x', 5000)"), "4", "the same again");
     assert_eq!(db.psql("select max(length(object_id)) from outbox.subscription"), "1000");
+    db.psql("update outbox.subscription set object_id = repeat('y', 5000) where id = 4");
+    assert_eq!(gets(&db, "'{}', outbox.short_id(repeat('y', 5000))"), "4");
 }
 
 #[test]
@@ -381,7 +384,7 @@ fn what_could_never_match_is_refused_when_it_is_registered() {
     }
 }
 
-/// The functions run with the search_path of whoever writes, and with the rights of the owner of schema outbox.
+/// The functions run with the `search_path` of whoever writes, and with the rights of the owner of schema outbox.
 #[test]
 fn nothing_that_a_writer_has_laid_in_the_way_is_used() {
     let db = publisher("filters_traps");
@@ -389,7 +392,7 @@ fn nothing_that_a_writer_has_laid_in_the_way_is_used() {
     subscribe(&db, "filter => '{\"a\": 1}', filter_path => '$.a == 1'");
     subscribe(&db, "exclude_source => 'billing'");
     db.psql("insert into outbox.object (name, owner, mode) values ('Order', 'postgres', 'latest')");
-    let mut traps = String::from("create schema trap; ");
+    let mut traps = vec!["create schema trap".to_owned()];
     for (operator, left, right, result) in [
         ("=", "text", "text", "boolean"),
         ("=", "bigint", "bigint", "boolean"),
@@ -409,11 +412,11 @@ fn nothing_that_a_writer_has_laid_in_the_way_is_used() {
         ("#>>", "jsonb", "text[]", "text"),
     ] {
         let number = traps.len();
-        traps += &format!(
+        traps.push(format!(
             "create function trap.sprung_{number}({left}, {right}) returns {result} language plpgsql as \
              $$ begin raise 'a trap: {operator} of {left}'; end $$; \
-             create operator trap.{operator} (leftarg = {left}, rightarg = {right}, function = trap.sprung_{number}); "
-        );
+             create operator trap.{operator} (leftarg = {left}, rightarg = {right}, function = trap.sprung_{number})"
+        ));
     }
     for function in [
         "count(bigint)",
@@ -422,11 +425,11 @@ fn nothing_that_a_writer_has_laid_in_the_way_is_used() {
         "concat(text, text, text)",
         "strpos(text, text)",
     ] {
-        traps += &format!(
-            "create function trap.{function} returns text language plpgsql as $$ begin raise 'a trap: {function}'; end $$; "
-        );
+        traps.push(format!(
+            "create function trap.{function} returns text language plpgsql as $$ begin raise 'a trap: {function}'; end $$"
+        ));
     }
-    db.psql(&traps);
+    db.psql(&traps.join("; "));
     let publish = |id: &str, source: &str| {
         let call = format!(
             "set search_path = trap, pg_catalog, public; \
@@ -437,4 +440,33 @@ fn nothing_that_a_writer_has_laid_in_the_way_is_used() {
     assert_eq!(publish("7", "null"), "1,2,3");
     assert_eq!(publish("7", "'billing'"), "1,2");
     assert_eq!(db.psql("select string_agg(error, ';') from outbox.attempt").matches("superseded").count(), 2);
+}
+
+#[test]
+fn readers_see_what_subscriptions_want_and_only_relays_and_admins_make_deliveries() {
+    let db = publisher("filters_rights");
+    login_roles(shared(), &["filters_reader", "filters_relay", "filters_admin"]);
+    db.psql(
+        "grant outbox_reader to filters_reader; grant outbox_relay to filters_relay; \
+         grant outbox_admin to filters_admin",
+    );
+    let wants = "object_id => '7', filter => '{\"a\": 1}', filter_path => '$.b == 1', exclude_source => 'x'";
+    db.psql_as(
+        "filters_admin",
+        &format!(
+            "select outbox.subscribe('a', 'Order.*', 'https://example.com/', {wants});
+            select outbox.subscribe('a', 'Order.*', 'https://example.com/', filter => '{{\"a\": 1}}')"
+        ),
+    );
+    let seen = "select object_id, filter, filter_path, exclude_source, special from outbox.subscription where id = 1;
+        select count(*) from outbox.fanning_out";
+    assert_eq!(db.psql_as("filters_reader", seen), "7|{\"a\": 1}|($.\"b\" == 1)|x|t\n0");
+    for role in ["filters_relay", "filters_admin"] {
+        assert_eq!(db.psql_as(role, "select outbox.expand() is null"), "t", "{role}");
+        for function in ["deliver(1::smallint, '{1}')", "deliver_special(1::smallint, '{1}')"] {
+            let error = db.try_psql_as(role, &format!("select outbox.{function}")).unwrap_err();
+            assert_eq!(error.sqlstate, "42501", "{role} {function}");
+        }
+    }
+    assert_eq!(db.try_psql_as("filters_reader", "select outbox.expand()").unwrap_err().sqlstate, "42501");
 }

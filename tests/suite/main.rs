@@ -72,6 +72,7 @@ mod retention;
 mod ring;
 mod ring_model;
 mod roles;
+mod scenarios;
 mod sizes;
 mod source;
 mod stage;

@@ -294,7 +294,7 @@ async fn two_sessions_that_watch_the_same_table_at_once_make_one_watch() {
     first.execute("begin; select outbox.watch('item', 'Item')").await;
     let waiting = second.clone();
     let task = tokio::spawn(async move { waiting.try_execute("select outbox.watch('item', 'Item')").await });
-    db.wait_until_locked_out(second.pid(), std::time::Duration::from_secs(10)).await;
+    db.wait_until_locked_out(second.pid(), std::time::Duration::from_secs(30)).await;
     first.execute("commit").await;
     task.await.unwrap().unwrap();
     assert_eq!(db.psql(LEFT_BEHIND), "3|1|1");

@@ -21,7 +21,7 @@ pub(super) type Received = HashMap<String, Event>;
 /// Reads and verifies all POSTs. Nothing was in anybody's way, so none may have come twice.
 pub(super) fn received(stage: &Stage, secret: &str) -> Result<Received, String> {
     let mut received = Received::new();
-    for request in stage.receiver.requests() {
+    for request in stage.receiver().requests() {
         let event = Event::verified(secret, &request)?;
         let id = request.header("webhook-id").unwrap_or_default();
         let uid = id.split('_').next().unwrap_or_default().to_owned();
