@@ -121,8 +121,7 @@ fn play(options: &Options) -> Result<(), String> {
         (None, Workload::Pgbench) => pgbench::play(&stage)?,
         (None, Workload::Rental) => {
             let Options { transactions, seed, sabotage, .. } = options;
-            let play =
-                rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() };
+            let play = rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() };
             rental::play(&stage, &play)?
         }
     };

@@ -166,12 +166,12 @@ create view audit.judgement as
         when first_op = 'I' and last_op = 'D' then case events when 0 then 'made and removed: no event' else 'WRONG: an event of nothing' end
         when events = 1 and not certain then 'linked by somebody else meanwhile: one event'
         when events = 1 then 'one event'
-        when not certain then 'linked by somebody else meanwhile: no event'
         -- Of those that committed before, the last one to make or remove the object removed it: there is nothing left to tell.
         when first_op is null and 'D' = (
             select l.op from audit.life l
             where l.object = a.object and l.object_id = a.object_id and l.at <= pg_xact_commit_timestamp(a.xid::xid) and l.xid <> a.xid
             order by l.at desc limit 1) then 'gone before the commit: no event'
+        when not certain then 'linked by somebody else meanwhile: no event'
         else 'WRONG: no event'
     end as verdict
     from audit.account a;
