@@ -56,7 +56,11 @@ $q$;
         when cardinality(watch.verb_types) > 0 then $q$where exists (
                 select from outbox.subscription as s
                 where s.pattern operator(pg_catalog.=) any (outbox.patterns(change.type)) and s.status operator(pg_catalog.<>) 'gone')$q$
-        else 'where pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0 or capture._special' end;
+        else 'where pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0 or capture._special' end
+        || case when object.history or not _coalesces then ''
+            -- The difference is that to the beginning.
+            when object.data = 'diff' then ' or true'
+            else format(' or capture._awaits and change.object_id operator(pg_catalog.=) any (%s)', outbox.capture_awaited(watch)) end;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
     %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
     %s    else

@@ -145,7 +145,7 @@ begin
         into _written, _subscriptions, _keys, _events
     from delivered d;
     if _keys is not null then
-        perform outbox.supersede(_subscriptions, _keys, _events);
+        perform outbox.supersede(_subscriptions, _keys, _events, false);
     end if;
     return _written;
 end

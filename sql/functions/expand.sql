@@ -108,7 +108,7 @@ begin
     end if;
     if _key is not null then
         perform outbox.supersede(
-            _made, array_fill(_key, array[cardinality(_made)]), array_fill(_event.id, array[cardinality(_made)]));
+            _made, array_fill(_key, array[cardinality(_made)]), array_fill(_event.id, array[cardinality(_made)]), false);
     end if;
     if (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();

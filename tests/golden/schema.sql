@@ -49,26 +49,6 @@ CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    root regclass,
-    owner regrole NOT NULL,
-    mode text DEFAULT 'transaction'::text NOT NULL,
-    data text DEFAULT 'full'::text NOT NULL,
-    builder text,
-    builder_kind text,
-    gate text,
-    on_error text DEFAULT 'abort'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
-    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
-    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
-    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
-    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
-);
 CREATE TABLE outbox.watch (
     id integer NOT NULL,
     relation regclass NOT NULL,
@@ -89,6 +69,30 @@ CREATE TABLE outbox.watch (
     CONSTRAINT a_row_is_named_by_key_expression_or_function CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL) OR (through IS NOT NULL))),
     CONSTRAINT a_verb_has_a_condition CHECK ((cardinality(verb_types) = cardinality(verb_conditions))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
+);
+CREATE FUNCTION outbox.capture_awaited(watch outbox.watch) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
 );
 CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -338,7 +342,7 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) RETURNS boolean
+CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -506,7 +510,11 @@ CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TAB
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) RETURNS void
+CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.supersede_claimed(deliveries bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1740,10 +1748,11 @@ GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
@@ -1838,7 +1847,7 @@ GRANT ALL ON FUNCTION outbox.make_through(relation regclass, object text, throug
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.merge_diffs(diffs jsonb[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.net_type(object text, types text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
@@ -1910,7 +1919,8 @@ REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text,
 GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede_claimed(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) FROM PUBLIC;

@@ -330,6 +330,7 @@ fn an_event_that_holds_an_error_is_delivered_to_nobody() {
 #[test]
 fn the_same_narrowing_again_is_the_same_subscription() {
     let db = publisher("filters_same");
+    db.psql("create function f(e outbox.event) returns json language sql as $$ select json_build_object('id', e.id) $$");
     let all = "object_id => '7', filter => '{\"a\": 1, \"b\": [2]}', filter_path => '$.c > 1'";
     assert_eq!(subscribe(&db, "object_id => '7'"), "1");
     assert_eq!(subscribe(&db, all), "2");
@@ -337,11 +338,11 @@ fn the_same_narrowing_again_is_the_same_subscription() {
     assert_eq!(subscribe(&db, "filter_path => '$.c > 1'"), "4");
     assert_eq!(subscribe(&db, "secret => null"), "5");
     let again = "object_id => '7', filter_path => '$.c>1', filter => '{\"b\":[2],\"a\":1}', exclude_source => 'x', \
-        envelope => 'f', concurrency => 3";
+        envelope => 'public.f', concurrency => 3";
     assert_eq!(subscribe(&db, again), "2");
     assert_eq!(subscribe(&db, all), "2");
     let kept = "select exclude_source, envelope, concurrency, special from outbox.subscription where id = 2";
-    assert_eq!(db.psql(kept), "x|f|3|t");
+    assert_eq!(db.psql(kept), "x|public.f|3|t");
     assert_eq!(db.psql("select string_agg(id::text, ',') from outbox.subscription where not special"), "5");
 }
 

@@ -134,6 +134,60 @@ fn a_post_under_way_is_recorded_as_late_and_changes_nothing() {
     }
 }
 
+/// A relay that records an outcome does not wait for a writer that is slow to commit.
+#[test]
+fn a_writer_leaves_alone_what_is_being_sent() {
+    let stage = Stage::new("latest_writer");
+    add_publisher(&stage.db);
+    stage.db.psql(LATEST);
+    stage.subscribe("");
+    let gate = Gate::new();
+    stage.receiver.reply(Reply::default().gate(&gate));
+    stage.db.psql("select publish('{\"n\": 1}', '7')");
+    let _relay = stage.relay();
+    stage.receiver.wait_for(1, SOON);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let writer = stage.db.session().await;
+        writer.execute("begin; select publish('{\"n\": 2}', '7')").await;
+        gate.open();
+        let settled =
+            "select exists (select from outbox.attempt where outcome = 'delivered' and event_id = 1)";
+        stage.db.wait_until_async(settled, SOON).await;
+        writer.execute("commit").await;
+    });
+    stage.wait_until_drained();
+    assert_eq!(stage.db.psql(RECORD), "1 1 1 delivered; 1 2 1 delivered");
+}
+
+/// A relay that died, or two that claimed at the same moment: the older one is open when the newer has been sent.
+#[tokio::test]
+async fn nothing_old_is_sent_after_something_newer() {
+    let db = latest("latest_claims");
+    let claim =
+        "select coalesce(string_agg(event_id::text, ','), '') from outbox.claim('r', 10, '{}', '{}', 0)";
+    db.psql("select publish('{}', '7')");
+    assert_eq!(db.psql(claim), "1");
+    db.psql("select publish('{}', '7')");
+    assert_eq!(db.psql(RECORD), "", "it is being sent");
+    let other = db.session().await;
+    other.execute("begin; select from outbox.delivery where event_id = 1 for update").await;
+    assert_eq!(db.psql(claim), "2");
+    other.execute("rollback").await;
+    db.psql(
+        "with d as (delete from outbox.delivery where event_id = 2 returning *)
+         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, class, outcome)
+         select 3, id, 1, subscription, event_slot, event_id, clock_timestamp(), 'delivered', 'delivered' from d;
+         update outbox.delivery set due_at = clock_timestamp()",
+    );
+    assert_eq!(db.psql(claim), "");
+    assert_eq!(db.psql(RECORD), "1 2 1 delivered; 1 1 1 skipped superseded by event 2");
+    // Both due at once: one of them is handed out.
+    db.psql("update outbox.object set mode = 'transaction'; select publish('{}', '7'), publish('{}', '7')");
+    db.psql("update outbox.delivery set object_key = 5");
+    assert_eq!(db.psql(claim), "4");
+}
+
 #[test]
 fn a_dead_one_that_is_retried_gives_way_as_well() {
     let db = latest("latest_retry");
@@ -176,4 +230,26 @@ fn what_was_left_to_relays_does_not_come_after_something_newer() {
     assert_eq!(db.psql("select outbox.expand(1000)"), "190");
     let skipped = "select count(*), bool_or(subscription = 14) from outbox.attempt where error = 'superseded by event 4'";
     assert_eq!(db.psql(skipped), "11|t");
+}
+
+/// The order of an object's events is kept by whoever expands them.
+#[tokio::test]
+async fn of_two_events_left_to_relays_the_older_comes_first() {
+    let db = latest("latest_order");
+    db.psql(
+        "insert into outbox.subscription (subscriber, pattern, url)
+         select 'many', 'Order.*', 'https://example.com/' || n from generate_series(1, 200) n;
+         select publish('{}', '7'), publish('{}', '7'), publish('{}', '8')",
+    );
+    let (first, second) = (db.session().await, db.session().await);
+    first.execute("begin").await;
+    assert_eq!(first.query_text("select outbox.expand(100)").await, "99");
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "201");
+    let made = "select string_agg(distinct event_id::text, ',') from outbox.delivery";
+    assert_eq!(db.psql(made), "3", "that of another object");
+    assert_eq!(second.query_text("select outbox.expand(1000) is null").await, "t");
+    first.execute("commit").await;
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "102");
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "201");
+    assert_eq!(db.psql(made), "2,3");
 }
