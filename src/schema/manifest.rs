@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
 
 /// Behaviour: what others call comes first, views after functions, `grants.sql` last.
 pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
+    "functions/descendants.sql",
     "functions/add_triggers.sql",
     "functions/adopt_database.sql",
     "functions/anchor_value.sql",
@@ -70,7 +71,6 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/deliver_plain.sql",
     "functions/deliver_special.sql",
     "functions/deliver_type.sql",
-    "functions/descendants.sql",
     "functions/diff.sql",
     "functions/doorbell_silence.sql",
     "functions/drop_through.sql",
