@@ -30,6 +30,7 @@ pub const MIGRATIONS: &[SqlFile<'static>] = migrations!["V1__outbox",];
 
 /// Behaviour: what others call comes first, views after functions, `grants.sql` last.
 pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
+    "functions/capture_signature.sql",
     "functions/descendants.sql",
     "functions/add_triggers.sql",
     "functions/adopt_database.sql",
@@ -45,7 +46,6 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/capture_is_trusted.sql",
     "functions/capture_knows.sql",
     "functions/capture_rows.sql",
-    "functions/capture_signature.sql",
     "functions/capture_size.sql",
     "functions/capture_source.sql",
     "functions/capture_touches.sql",
