@@ -239,7 +239,9 @@ $q$ when _object.history then '' else format($q$    -- Whether later changes of 
             where s.pattern operator(pg_catalog.=) any (%L) and not s.special and s.status operator(pg_catalog.<>) 'gone');
     end if;
 $q$, outbox.patterns(watch.object || '.Update')) end || format($q$    -- What the transaction has written may need this change, though nobody wants it for itself. That is no hint but the record.
-    if %s then
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        capture._awaits := capture._again;
+    elsif %s then
         select pg_catalog.min(a.event_id) operator(pg_catalog.>) 0, least(capture._since, pg_catalog.min(a.event_id))
         into capture._awaits, capture._since
         from outbox.awaiting as a where a.xid operator(pg_catalog.=) pg_catalog.pg_current_xact_id();
