@@ -182,6 +182,13 @@ create unlogged table outbox.sealing (
     xid xid8 primary key default pg_current_xact_id()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
+-- Transactions in which outbox.explain() has subscribed to everything: they cannot commit (outbox.refuse_explained()).
+create unlogged table outbox.explaining (
+    xid   xid8    not null default pg_current_xact_id(),
+    asked integer not null default 0,
+    primary key (xid, asked)
+);
+
 -- What was written under outbox.capture = off, by whom and how much: those changes have no events.
 create table outbox.uncaptured (
     id        bigint generated always as identity primary key,
