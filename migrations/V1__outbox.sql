@@ -166,6 +166,20 @@ create unlogged table outbox.touched (
     primary key (xid, object, object_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
+-- Rows of member tables that lead to objects through a function, which is asked again when the transaction commits: an object may
+-- have been linked to them meanwhile, by somebody who could not see the change.
+create unlogged table outbox.changed (
+    xid         xid8     not null,
+    n           bigint generated always as identity,
+    watch       integer  not null,
+    rows        text     not null,
+    source      text,
+    trace_id    text,
+    traceparent text,
+    headers     jsonb,
+    primary key (xid, n)
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
+
 -- What a builder made of an object: data, or the error it raised.
 create type outbox.rendered as (object_id text, data jsonb, error text);
 

@@ -1,7 +1,8 @@
 -- Who may do what. Nobody but the owner may do anything until it is said here; the application's role needs nothing at all.
--- The three group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
+-- The group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
 --   outbox_reader  looks: tables without secrets, views, outbox.find(), outbox.route(), outbox.why(), outbox.explain()
 --   outbox_relay   delivers: the functions the relay calls, and nothing else
+--   outbox_builder  runs builders of those who are not trusted with more; has no rights (outbox.write_calls())
 --   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
 
 revoke all on all tables in schema outbox from public;
@@ -33,6 +34,9 @@ begin
             outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
             outbox.require_event_type(text), outbox.short_id(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
+            outbox.descendants(regclass), outbox.missing_triggers(regclass, integer), outbox.capture_is_trusted(regclass),
+            outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
+            outbox.find_function(text), outbox.through_of(text, regclass), outbox.function_name(text),
             outbox.body(outbox.event) to outbox_reader;
     end if;
     if _relay then

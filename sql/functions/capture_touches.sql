@@ -6,7 +6,7 @@ as $$
 -- and outbox.seal() renders them when the transaction commits.
 -- Arguments: watch, object; by_expression, whether id expression and conditions can be used.
 -- Returns: plpgsql.
--- Touches: select pg_proc; outbox.capture_changes() writes the queries.
+-- Touches: outbox.capture_changes() writes the queries.
 declare
     -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
     _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
@@ -40,28 +40,30 @@ declare
                 else t.headers operator(pg_catalog.||) excluded.headers end;
         capture._wakes := capture._wakes or found;
 $q$;
-    _through text;
-    _type    text := watch.relation::text;
 begin
     if watch.through is not null then
-        if not outbox.capture_is_trusted(watch.relation) then
-            _through := format('        perform outbox.require_definer(%L);' || E'\n', watch.through);
+        -- The function gets every row that has changed, as it was and as it is. Rows can be cast to the table's type as they stand where the
+        -- statement named the table itself, by the name it still has.
+        return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid then
+        if tg_op operator(pg_catalog.=) 'INSERT' then
+            capture._rows := array(select row(outbox_row.*)::%2$s from new_rows as outbox_row)::pg_catalog.text;
+        elsif tg_op operator(pg_catalog.=) 'DELETE' then
+            capture._rows := array(select row(outbox_row.*)::%2$s from old_rows as outbox_row)::pg_catalog.text;
+        else
+            capture._rows := array(%3$s)::pg_catalog.text;
         end if;
-        -- The function gets every row that has changed, as it was and as it is.
-        _through := coalesce(_through, '') || format(_note, watch.object, format($q$
-                    select x.id::pg_catalog.text collate pg_catalog."C" as object_id, 'U'::pg_catalog.text as op,
-                        null::pg_catalog.text as type, null::pg_catalog.jsonb as data
-                    from %s(capture._rows) as x (id)$q$, outbox.function_name(watch.through)));
-        return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from new_rows as outbox_row);
-    elsif tg_op operator(pg_catalog.=) 'DELETE' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from old_rows as outbox_row);
     else
-        capture._rows := array(%2$s);
+        execute outbox.capture_elsewhere(%5$s, tg_relid, tg_op) into capture._rows;
     end if;
-    if pg_catalog.cardinality(capture._rows) operator(pg_catalog.>) 0 then
-%3$s    end if;
-$q$, _type, outbox.capture_changes(watch, object, by_expression, 'rows'), _through);
+    if capture._rows operator(pg_catalog.<>) '{}' then
+        insert into outbox.changed (xid, watch, rows, source, trace_id, traceparent, headers)
+        values (pg_catalog.pg_current_xact_id(), %5$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
+%4$s        capture._wakes := true;
+    end if;
+$q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
+                    select x.id as object_id, 'U'::pg_catalog.text as op,
+                        null::pg_catalog.text as type, null::pg_catalog.jsonb as data
+                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)), watch.id);
     end if;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then

@@ -18,7 +18,7 @@ as $$
 -- triggers change after it: a further event then, and nothing is lost.
 -- Raises: whatever a builder or gate raises, where the object says abort.
 -- Locks: outbox.object_head, the touched objects, FOR UPDATE in sorted order.
--- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting; insert or update outbox.object_head; insert outbox.event,
+-- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting, outbox.changed; insert or update outbox.object_head; insert outbox.event,
 --   outbox.delivery.
 declare
     _touched outbox.touched[];
@@ -31,6 +31,7 @@ begin
     if not found then
         return null;
     end if;
+    perform outbox.reach_again(new.xid);
     with taken as (
         delete from outbox.touched t where t.xid = new.xid returning t.*
     )

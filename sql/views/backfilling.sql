@@ -5,7 +5,7 @@ select r.id as run, r.object, r.condition,
     case when r.cancelled then 'cancelled' when r.ended_at is not null then 'ended' else 'open' end as state,
     r.walked, r.sent, r.objects as of,
     case when r.ended_at is not null and not r.cancelled then 100
-        else least(round(100.0 * r.walked / nullif(r.objects, 0), 1), 99.9) end as percent,
+        when r.objects > 0 then least(round(100.0 * r.walked / r.objects, 1), 99.9) end as percent,
     case when r.ended_at is null then make_interval(secs => extract(epoch from r.stepped_at - r.started_at)::double precision
         * greatest(r.objects - r.walked, 0) / nullif(r.walked, 0)) end as eta,
     r.started_at, r.started_by, r.stepped_at, r.ended_at,

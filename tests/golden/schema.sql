@@ -14,12 +14,9 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
 CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
-<<<<<<< HEAD
 CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[]) RETURNS void
     LANGUAGE plpgsql
     AS ...;
-=======
->>>>>>> wire
 CREATE SEQUENCE outbox.event_id
     START WITH 1
     INCREMENT BY 1
@@ -52,26 +49,6 @@ CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    root regclass,
-    owner regrole NOT NULL,
-    mode text DEFAULT 'transaction'::text NOT NULL,
-    data text DEFAULT 'full'::text NOT NULL,
-    builder text,
-    builder_kind text,
-    gate text,
-    on_error text DEFAULT 'abort'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
-    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
-    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
-    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
-    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
-);
 CREATE TABLE outbox.watch (
     id integer NOT NULL,
     relation regclass NOT NULL,
@@ -92,6 +69,30 @@ CREATE TABLE outbox.watch (
     CONSTRAINT a_row_is_named_by_key_expression_or_function CHECK (((cardinality(key_columns) > 0) OR (id_expression IS NOT NULL) OR (through IS NOT NULL))),
     CONSTRAINT a_verb_has_a_condition CHECK ((cardinality(verb_types) = cardinality(verb_conditions))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
+);
+CREATE FUNCTION outbox.capture_awaited(watch outbox.watch) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
 );
 CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -133,7 +134,6 @@ CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEF
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-<<<<<<< HEAD
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -142,8 +142,6 @@ CREATE FUNCTION outbox.check_called(function text, relation regclass, what text,
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-=======
->>>>>>> wire
 CREATE FUNCTION outbox.check_envelope(envelope text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -156,13 +154,10 @@ CREATE FUNCTION outbox.check_headers(headers jsonb) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-<<<<<<< HEAD
 CREATE FUNCTION outbox.check_object_name(object text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-=======
->>>>>>> wire
 CREATE FUNCTION outbox.check_setting() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -175,7 +170,6 @@ CREATE FUNCTION outbox.check_url(url text, http_allowed boolean) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-<<<<<<< HEAD
 CREATE FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -184,19 +178,14 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-=======
->>>>>>> wire
 CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-<<<<<<< HEAD
 CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-=======
->>>>>>> wire
 CREATE FUNCTION outbox.context_headers() RETURNS jsonb
     LANGUAGE plpgsql STABLE
     AS ...;
@@ -216,19 +205,20 @@ CREATE FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everythi
     SET jit TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
     SET enable_seqscan TO 'off'
-<<<<<<< HEAD
+    SET enable_bitmapscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) RETURNS integer
-    LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-=======
->>>>>>> wire
+    LANGUAGE plpgsql
+    SET plan_cache_mode TO 'force_generic_plan'
     AS ...;
 CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS integer
     LANGUAGE plpgsql
     AS ...;
+CREATE FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) RETURNS integer
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.diff(old jsonb, new jsonb) RETURNS jsonb
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -330,9 +320,10 @@ CREATE UNLOGGED TABLE outbox.touched (
     trace_id text,
     traceparent text,
     headers jsonb
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE FUNCTION outbox.lock_heads(touched outbox.touched[]) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
@@ -342,7 +333,7 @@ CREATE FUNCTION outbox.make_through(relation regclass, object text, through text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision)
+CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision, first_due bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
@@ -351,7 +342,7 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) RETURNS boolean
+CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -395,6 +386,12 @@ CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_t
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.reach_again(xid xid8) RETURNS void
+    LANGUAGE plpgsql
+    AS ...;
 CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -428,7 +425,7 @@ CREATE FUNCTION outbox.render_bravely(object text, ids text[]) RETURNS outbox.re
 CREATE FUNCTION outbox.render_object(object text, touched outbox.touched[]) RETURNS boolean
     LANGUAGE plpgsql
     AS ...;
-CREATE FUNCTION outbox.render_source() RETURNS text
+CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -438,10 +435,6 @@ CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release t
     AS ...;
 CREATE FUNCTION outbox.report_stop(name text, host text, pid integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-CREATE FUNCTION outbox.require_definer(function text) RETURNS void
-    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
@@ -468,6 +461,10 @@ CREATE FUNCTION outbox.ring() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.runs_apart(called text, relation regclass) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -477,6 +474,7 @@ CREATE FUNCTION outbox.seal() RETURNS trigger
     SET bytea_output TO 'hex'
     SET extra_float_digits TO '1'
     SET jit TO 'off'
+    SET enable_seqscan TO 'off'
     AS ...;
 CREATE FUNCTION outbox.seal_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -512,7 +510,11 @@ CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TAB
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) RETURNS void
+CREATE FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.supersede_claimed(deliveries bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -547,6 +549,14 @@ CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, o
     AS ...;
 CREATE FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.write_calls() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
@@ -779,7 +789,8 @@ CREATE UNLOGGED TABLE outbox.awaiting (
     xid xid8 NOT NULL,
     event_slot smallint NOT NULL,
     event_id bigint NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.backfill_run (
     id bigint NOT NULL,
     object text NOT NULL,
@@ -1022,6 +1033,25 @@ CREATE VIEW outbox.broken_watch AS
           WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (now.found = cardinality(w.id_columns)) AND (NOT (EXISTS ( SELECT
                    FROM pg_proc p
                   WHERE ((p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (POSITION((format('is not distinct from %L then'::text, now.types)) IN (p.prosrc)) > 0))))))) problem);
+CREATE UNLOGGED TABLE outbox.changed (
+    xid xid8 NOT NULL,
+    n bigint NOT NULL,
+    watch integer NOT NULL,
+    rows text NOT NULL,
+    source text,
+    trace_id text,
+    traceparent text,
+    headers jsonb
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE outbox.changed ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.changed_n_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE TABLE outbox.dead_letter (
     delivery bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -1422,7 +1452,8 @@ CREATE TABLE outbox.relay (
 );
 CREATE UNLOGGED TABLE outbox.sealing (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.setting (
     one_row boolean DEFAULT true NOT NULL,
     http_allowed boolean DEFAULT false NOT NULL,
@@ -1540,6 +1571,8 @@ ALTER TABLE ONLY outbox.awaiting
     ADD CONSTRAINT awaiting_pkey PRIMARY KEY (xid, event_id);
 ALTER TABLE ONLY outbox.backfill_run
     ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.changed
+    ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
 ALTER TABLE ONLY outbox.definition_history
@@ -1689,10 +1722,7 @@ ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
 ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
-<<<<<<< HEAD
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
-=======
->>>>>>> wire
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
@@ -1709,10 +1739,7 @@ REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[]) FROM PUBLIC;
-=======
->>>>>>> wire
 GRANT SELECT ON TABLE outbox.event TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
@@ -1721,10 +1748,11 @@ GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
@@ -1734,26 +1762,19 @@ REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named t
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) TO outbox_admin;
-=======
-REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass) FROM PUBLIC;
->>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.check_envelope(envelope text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_envelope(envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_filter(filter jsonb, filter_path jsonpath, exclude_source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_headers(headers jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_headers(headers jsonb) TO outbox_admin;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.check_object_name(object text) FROM PUBLIC;
-=======
->>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.check_setting() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_subscription() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) FROM PUBLIC;
@@ -1763,11 +1784,8 @@ REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
-<<<<<<< HEAD
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
-=======
->>>>>>> wire
 REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
@@ -1777,6 +1795,7 @@ REVOKE ALL ON FUNCTION outbox.deliver(slot smallint, events bigint[]) FROM PUBLI
 REVOKE ALL ON FUNCTION outbox.deliver_matching(slot smallint, events bigint[], everything boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_special(slot smallint, events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.diff(old jsonb, new jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
@@ -1828,7 +1847,7 @@ GRANT ALL ON FUNCTION outbox.make_through(relation regclass, object text, throug
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.merge_diffs(diffs jsonb[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.net_type(object text, types text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
@@ -1848,6 +1867,8 @@ GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admi
 REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
@@ -1859,12 +1880,11 @@ GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_p
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.render_source() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.require_definer(function text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
@@ -1878,6 +1898,8 @@ GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.seal() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
@@ -1897,7 +1919,8 @@ REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text,
 GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.supersede_claimed(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) FROM PUBLIC;
@@ -1916,6 +1939,8 @@ GRANT ALL ON FUNCTION outbox.watches_of(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -1969,6 +1994,8 @@ GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
+GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
 GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
