@@ -6,7 +6,8 @@ as $$
 -- object belongs to the owner of the table that was named first: nobody else gives it events. Its builder runs whenever one of its
 -- tables is written, as the owner's own triggers would.
 -- Arguments: role.
--- Touches: grants usage on schema outbox and execute on what outbox.watch(), outbox.define_object() and outbox.unwatch() call.
+-- Touches: grants usage on schema outbox and execute on what outbox.watch(), outbox.define_object(), outbox.rewatch() and
+--   outbox.unwatch() call.
 begin
     execute format('grant usage on schema outbox to %s', permit_watch.role);
     execute format(
@@ -18,6 +19,8 @@ begin
         'outbox.probe_id(regclass, text), outbox.probe_conditions(regclass, text[]), outbox.condition_of(oid), '
         'outbox.register_object(text, regclass, text, text, text, text, text, text, boolean), '
         'outbox.register_watch(regclass, text, regclass, regclass, text[], boolean, integer, text[], text[], text, text, text), '
+        'outbox.missing_triggers(regclass, integer), outbox.add_triggers(regclass, integer), outbox.take_over(regclass, text), '
+        'outbox.rewatch(regclass), outbox.reopen_watches(regclass), outbox.descendants(regclass), outbox.drop_through(regclass, text), outbox.through_of(text, regclass), '
         'outbox.seal_watch(integer), outbox.lock_for_triggers(regclass, text), outbox.watches_of(regclass), '
         'outbox.forget_watch(integer) to %s', permit_watch.role);
 end

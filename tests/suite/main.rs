@@ -66,6 +66,7 @@ mod receiver_programs;
 mod receivers;
 mod relay;
 mod reload;
+mod rental;
 mod restore;
 mod retention;
 mod ring;
