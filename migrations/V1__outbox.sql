@@ -275,6 +275,8 @@ create index subscription_by_anchor on outbox.subscription (pattern, anchor_path
     where status <> 'gone' and object_id is null and anchor is not null;
 create index subscription_by_filter on outbox.subscription (pattern)
     where status <> 'gone' and special and object_id is null and anchor is null;
+-- Whether there is any such at all: each capture asks.
+create index subscription_special on outbox.subscription (pattern) where status <> 'gone' and special;
 create unique index one_subscription_per_pattern_and_url on outbox.subscription
     (subscriber, pattern, md5(url), coalesce('=' || object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
     where status <> 'gone';
