@@ -41,24 +41,24 @@ declare
         capture._wakes := capture._wakes or found;
 $q$;
     _trusted boolean := outbox.capture_is_trusted(watch.relation);
-    _call    text;
+    _call    text[];
 begin
     if watch.through is not null then
         -- The function gets every row that has changed, as it was and as it is. The names of its type and of the table are good as long as they
         -- name the same, and rows can be cast to the table's type as they stand where the statement named the table itself.
-        _call := format($q$capture._objects := array(
-            select %1$s
+        _call := array[format($q$capture._objects := array(
+            select %s
             from (
                 select array(
-                        %%s) as rows
-                offset 0
-            ) as r cross join lateral %2$s(r.rows) as x (id)
-            where pg_catalog.cardinality(r.rows) operator(pg_catalog.>) 0);
-$q$,
+                        $q$,
             -- Whatever type the function returns by now: no cast that its owner made.
             case when _trusted then 'x.id::pg_catalog.text'
-                else 'case when pg_catalog.num_nulls(x.id) operator(pg_catalog.=) 0 then pg_catalog.concat(x.id) end' end,
-            outbox.function_name(watch.through));
+                else 'case when pg_catalog.num_nulls(x.id) operator(pg_catalog.=) 0 then pg_catalog.concat(x.id) end' end),
+            format($q$) as rows
+                offset 0
+            ) as r cross join lateral %s(r.rows) as x (id)
+            where pg_catalog.cardinality(r.rows) operator(pg_catalog.>) 0);
+$q$, outbox.function_name(watch.through))];
         return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid
         and (
             select p.prosecdef or %2$L
@@ -75,9 +75,9 @@ $q$,
 %8$s$q$, watch.relation::text, _trusted,
             (select format('n.nspname = %L and p.proname = %L', i.name[1], i.name[2])
                 from (select parse_ident(outbox.function_name(watch.through)) as name) i),
-            format(_call, format('select row(outbox_row.*)::%s from new_rows as outbox_row', watch.relation)),
-            format(_call, format('select row(outbox_row.*)::%s from old_rows as outbox_row', watch.relation)),
-            format(_call, outbox.capture_changes(watch, object, by_expression, 'rows')),
+            _call[1] || format('select row(outbox_row.*)::%s from new_rows as outbox_row', watch.relation) || _call[2],
+            _call[1] || format('select row(outbox_row.*)::%s from old_rows as outbox_row', watch.relation) || _call[2],
+            _call[1] || outbox.capture_changes(watch, object, by_expression, 'rows') || _call[2],
             watch.id,
             format(_note, watch.object, $q$
                     select x.id collate pg_catalog."C" as object_id, 'U'::pg_catalog.text as op,
