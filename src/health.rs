@@ -38,7 +38,7 @@ struct Facts {
     claimed_once: bool,
     /// A claim that was asked for and has not been answered.
     claiming_since: Option<Instant>,
-    /// The last claim that could have taken more than it found.
+    /// When the last claim began that has ended and could have taken more than it found.
     unfilled_at: Option<Instant>,
     stuck_since: Option<Instant>,
     schema: Option<String>,
@@ -69,10 +69,19 @@ pub struct Waiting {
     pub subscription: i64,
     /// Who it belongs to.
     pub subscriber: String,
-    /// Since when the first delivery is due, by the database's clock, seconds since 1970: it names the delivery.
+    /// The first due delivery.
+    pub delivery: i64,
+    /// Since when it is due, by the database's clock, seconds since 1970: after a failed attempt since another instant.
     pub due_at: f64,
     /// How long ago that was, in seconds.
     pub due_for: f64,
+}
+
+impl Waiting {
+    #[allow(clippy::float_cmp, reason = "the same instant of the database's clock, unchanged")]
+    fn is(&self, other: &Self) -> bool {
+        self.delivery == other.delivery && self.due_at == other.due_at
+    }
 }
 
 impl Health {
@@ -106,9 +115,10 @@ impl Health {
     pub fn claimed(&self, unfilled: bool) {
         let mut facts = self.facts();
         facts.claimed_once = true;
-        facts.claiming_since = None;
+        // It saw what was due when it began, and not what somebody resumed meanwhile.
+        let began = facts.claiming_since.take();
         if unfilled {
-            facts.unfilled_at = Some(Instant::now());
+            facts.unfilled_at = began.or_else(|| Some(Instant::now()));
         }
     }
 
@@ -150,7 +160,8 @@ impl Health {
         self.facts().stopping = true;
     }
 
-    /// When a claim last could have taken more than it found: to be noted before a measurement, for [`Health::measured`].
+    /// When the last claim began that could have taken more than it found: to be noted before a measurement, for
+    /// [`Health::measured`].
     #[must_use]
     pub fn last_look(&self) -> Option<Instant> {
         self.facts().unfilled_at
@@ -165,9 +176,7 @@ impl Health {
         facts.heads = found
             .into_iter()
             .map(|waiting| {
-                let same = before.remove(&waiting.subscription);
-                #[allow(clippy::float_cmp, reason = "the same instant of the database's clock, unchanged")]
-                let same = same.filter(|head| head.waiting.due_at == waiting.due_at);
+                let same = before.remove(&waiting.subscription).filter(|head| head.waiting.is(&waiting));
                 let since = same.as_ref().map_or(now, |head| head.since);
                 let passed_over = same.is_some_and(|head| head.passed_over || Some(head.since) < looked_at);
                 (waiting.subscription, Head { waiting, since, passed_over })
@@ -262,136 +271,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn later(seconds: u64) -> Instant {
-        Instant::now() + Duration::from_secs(seconds)
-    }
-
-    fn head(due_at: f64, due_for: f64) -> Vec<Waiting> {
-        vec![Waiting { subscription: 5, subscriber: "a\nb".to_owned(), due_at, due_for }]
-    }
-
-    #[tokio::test]
-    async fn a_task_is_missed_while_it_should_turn_and_not_once_it_is_done() {
-        let health = Health::default();
-        let (go, wait) = tokio::sync::oneshot::channel::<()>();
-        let mut task = pin!(health.beating("claim", wait));
-        assert!(timeout(Duration::from_millis(1), &mut task).await.is_err(), "it waits");
-        assert_eq!(health.facts().lifeless(later(9)), Vec::<String>::new());
-        assert_eq!(health.facts().lifeless(later(12)), ["task claim has not turned for 12 s"]);
-        go.send(()).expect("somebody waits");
-        task.await.expect("sent");
-        assert!(health.facts().lifeless(later(100)).is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_task_that_dies_is_missed() {
-        let health = Health::default();
-        let dying = health.clone();
-        let task = tokio::spawn(async move {
-            dying.beating("settle", async { panic!("as a bug would") }).await;
-        });
-        assert!(task.await.is_err());
-        // Writing the panic down may have taken a second or two.
-        let reasons = health.facts().lifeless(later(11));
-        assert!(
-            reasons.len() == 1 && reasons[0].starts_with("task settle has not turned for 1"),
-            "{reasons:?}"
-        );
-        health.retire("settle");
-        assert!(health.facts().lifeless(later(11)).is_empty());
-    }
-
-    #[test]
-    fn a_database_that_is_away_is_a_reason_after_a_while_and_no_death() {
-        let health = Health::default();
-        assert_eq!(health.unready(), ["starting: nothing has been claimed yet"]);
-        health.failed("claim", "no\nroute", false);
-        assert_eq!(health.unready(), ["claims have failed for 0 s: no route"], "nothing worked before");
-        health.worked("claim");
-        health.claimed(true);
-        assert!(health.unready().is_empty());
-        health.failed("claim", "gone", false);
-        assert!(health.unready().is_empty(), "a hiccup");
-        assert_eq!(health.facts().unready(later(4)), ["claims have failed for 4 s: gone"]);
-        health.failed("claim", "still gone", false);
-        assert_eq!(health.facts().unready(later(4)), ["claims have failed for 4 s: still gone"]);
-        assert!(health.lifeless().is_empty());
-        health.worked("claim");
-        assert!(health.facts().unready(later(100)).is_empty());
-        health.failed("housekeeping", "refused", true);
-        assert!(health.facts().unready(later(100)).is_empty(), "deliveries go on without it");
-        assert!(!health.is_refused());
-        health.failed("settle", "refused", true);
-        assert!(health.is_refused());
-    }
-
-    #[test]
-    fn a_claim_without_an_answer_is_a_reason() {
-        let health = Health::default();
-        health.claimed(true);
-        health.claiming();
-        assert!(health.facts().unready(later(4)).is_empty());
-        assert_eq!(health.facts().unready(later(7)), ["the database has not answered a claim for 7 s"]);
-        health.claimed(false);
-        assert!(health.facts().unready(later(7)).is_empty());
-    }
-
-    #[test]
-    fn outcomes_that_find_no_way_are_a_reason_with_the_cause() {
-        let health = Health::default();
-        health.claimed(true);
-        health.recording_is_stuck(true);
-        health.failed("settle", "lock timeout", false);
-        health.recording_is_stuck(true);
-        let reason = "outcomes cannot be recorded for 5 s, and nothing is claimed: lock timeout";
-        assert_eq!(health.facts().unready(later(5)), [reason]);
-        health.worked("settle");
-        health.recording_is_stuck(false);
-        assert!(health.facts().unready(later(5)).is_empty());
-    }
-
-    #[test]
-    fn a_due_delivery_counts_as_stalled_once_it_was_passed_over() {
-        let health = Health::default();
-        health.claimed(true);
-        health.measured(head(1000.0, 70.0), health.last_look());
-        health.measured(head(1000.0, 80.0), health.last_look());
-        assert!(health.unready().is_empty(), "no claim in between: it may have been too busy");
-        health.claimed(false);
-        health.measured(head(1000.0, 90.0), health.last_look());
-        assert!(health.unready().is_empty(), "that claim was full");
-        health.claimed(true);
-        assert!(health.unready().is_empty(), "it may have been claimed just now");
-        health.measured(head(1000.0, 100.0), health.last_look());
-        let reasons = health.unready();
-        assert!(
-            reasons.len() == 1 && reasons[0].contains("subscription 5 (a b) has been due for 100 s"),
-            "{reasons:?}"
-        );
-        health.claimed(true);
-        assert_eq!(health.unready(), reasons, "that claim did not get it either, for all we know");
-        health.measured(head(1000.0, 110.0), health.last_look());
-        assert_eq!(health.unready().len(), 1);
-        health.measured(head(1001.0, 99.0), health.last_look());
-        assert!(health.unready().is_empty(), "another one is first: the queue moves");
-        health.claimed(true);
-        health.measured(head(1001.0, 59.0), health.last_look());
-        assert!(health.unready().is_empty(), "not for long");
-        health.measured(Vec::new(), health.last_look());
-        assert!(health.unready().is_empty());
-    }
-
-    #[test]
-    fn schema_and_stop_are_reasons_at_once() {
-        let health = Health::default();
-        health.claimed(true);
-        health.schema(Some("run `outboxd migrate`"));
-        health.stopping();
-        assert_eq!(health.unready(), ["stopping", "run `outboxd migrate`"]);
-        health.schema(None);
-        assert_eq!(health.unready(), ["stopping"]);
-    }
-}
+mod tests;

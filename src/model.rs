@@ -183,6 +183,8 @@ pub struct Measured {
     pub due_at: Option<f64>,
     /// How long ago that was, in seconds.
     pub due_for: Option<f64>,
+    /// Which delivery that is.
+    pub first_due: Option<i64>,
 }
 
 /// What goes into the ledger: one element of `outbox.settle()`.

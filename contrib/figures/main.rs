@@ -11,6 +11,7 @@ mod capture;
 mod claim;
 mod doorbell;
 mod drain;
+mod fan_out;
 mod house;
 mod idle;
 mod latency;
@@ -39,6 +40,8 @@ enum Figure {
     Claim,
     /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
     Capture,
+    /// What finding its subscriptions costs a commit: 100,000 that want one object each, 1 to 100 that want all, 100,000 that do.
+    FanOut,
     /// What keeping house costs: turning the ring, a round with nothing to do, the views.
     House,
     /// What waking a relay costs writers: nobody rings, the doorbell, a NOTIFY in every transaction.
@@ -59,6 +62,7 @@ fn main() {
         Figure::Drain => drain::measure(&outboxd),
         Figure::Claim => claim::measure(&outboxd),
         Figure::Capture => capture::measure(&outboxd),
+        Figure::FanOut => fan_out::measure(&outboxd),
         Figure::House => house::measure(&outboxd),
         Figure::Doorbell(options) => doorbell::measure(&outboxd, &options),
         Figure::Latency(options) => latency::measure(&outboxd, &options),

@@ -9,6 +9,7 @@ use crate::support::{Request, verify_signature};
 pub(crate) struct Event {
     pub(crate) kind: String,
     pub(crate) object_id: String,
+    /// The event's number.
     pub(crate) sequence: u64,
     pub(crate) data: serde_json::Value,
     /// From the capture in the writer's transaction to the arrival here; both clocks are this machine's.
@@ -16,12 +17,14 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// Reads a request, after its signature was verified by a library that is not ours.
+    /// Reads a request with a standard body, once it is proved.
     pub(crate) fn verified(secret: &str, request: &Request) -> Result<Self, String> {
-        verify_signature(secret, request)?;
-        if request.peer_common_name.as_deref() != Some("outboxd") {
-            return Err("a request came without our client certificate".to_owned());
-        }
+        signed(secret, request)?;
+        Self::of_body(request)
+    }
+
+    /// Reads a standard body.
+    pub(crate) fn of_body(request: &Request) -> Result<Self, String> {
         let body = request.json();
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         let arrived = since_1970_ms(request.arrived_at);
@@ -35,6 +38,14 @@ impl Event {
             data: body["data"].clone(),
         })
     }
+}
+
+/// Verifies a signature, by a library that is not ours, and that a certificate came with the request: a receiver lets in
+/// nobody but the relay's identity for it, and trusts no other authority.
+pub(crate) fn signed(secret: &str, request: &Request) -> Result<(), String> {
+    verify_signature(secret, request)?;
+    let certificate = request.peer_common_name.as_deref();
+    certificate.map(drop).ok_or_else(|| "a request came without our client certificate".to_owned())
 }
 
 /// A moment in milliseconds since 1970.

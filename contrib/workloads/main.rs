@@ -11,6 +11,8 @@ mod event;
 mod guard;
 mod live;
 mod pgbench;
+mod rental;
+mod scenario;
 mod shop;
 mod stage;
 
@@ -19,7 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use stage::Stage;
+use scenario::Scenario;
+use stage::{DEMO, Stage};
 
 /// Plays a workload on a throw-away Postgres, checks what arrives, and stays open to play with.
 ///
@@ -37,12 +40,27 @@ struct Options {
     /// What to play.
     #[arg(long, value_enum, default_value = "shop")]
     workload: Workload,
+    /// Plays one of the examples under contrib/examples, step by step, and checks each request byte for byte.
+    #[arg(long, value_enum, conflicts_with = "workload")]
+    scenario: Option<Example>,
     /// Play it once and exit: 0 when everything arrived as it should.
     #[arg(long)]
     once: bool,
+    /// How many transactions the rental shops write.
+    #[arg(long, value_name = "N", default_value = "3000")]
+    transactions: usize,
+    /// Which transactions they are.
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// SQL that breaks something in the rental shops, to see that it is noticed.
+    #[arg(long, value_name = "SQL", hide = true)]
+    sabotage: Option<String>,
     /// The outboxd binary.
     #[arg(long, value_name = "PATH", hide = true)]
     outboxd: PathBuf,
+    /// Other steps than the scenario's own.
+    #[arg(long, value_name = "PATH", hide = true, requires = "scenario")]
+    steps: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -51,6 +69,25 @@ enum Workload {
     Shop,
     /// pgbench, which knows nothing of outboxd, writes its own tables for ten seconds; the relay is killed in the middle.
     Pgbench,
+    /// Rental shops: fifteen tables, three objects made of several of them, six writers at once, every event checked.
+    Rental,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Example {
+    /// Notifications of a moving service to its contractor and an auditor, each behind a client certificate of its own.
+    Milmove,
+    /// Changes of customers and vehicles, dispatched to five downstream systems, one of which fails.
+    Ctp,
+}
+
+impl Example {
+    fn scenario(self) -> &'static Scenario {
+        match self {
+            Self::Milmove => &scenario::MILMOVE,
+            Self::Ctp => &scenario::CTP,
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -71,10 +108,22 @@ fn main() -> ExitCode {
 }
 
 fn play(options: &Options) -> Result<(), String> {
-    let stage = Stage::set(&options.outboxd, !options.once)?;
-    let lines = match options.workload {
-        Workload::Shop => shop::play(&stage)?,
-        Workload::Pgbench => pgbench::play(&stage)?,
+    let scenario = options.scenario.map(Example::scenario);
+    let places = scenario.map_or(DEMO, |scenario| scenario.places);
+    let stage = Stage::set(&options.outboxd, !options.once, places)?;
+    let lines = match (scenario, options.workload) {
+        (Some(scenario), _) => {
+            let read = |path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+            let steps = options.steps.as_ref().map(read).transpose()?;
+            scenario::play(&stage, scenario, steps.as_deref())?
+        }
+        (None, Workload::Shop) => shop::play(&stage)?,
+        (None, Workload::Pgbench) => pgbench::play(&stage)?,
+        (None, Workload::Rental) => {
+            let Options { transactions, seed, sabotage, .. } = options;
+            let play = rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() };
+            rental::play(&stage, &play)?
+        }
     };
     if options.once { Ok(()) } else { live::stay(&stage, &lines) }
 }

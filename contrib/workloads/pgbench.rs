@@ -49,12 +49,12 @@ pub(crate) fn play(stage: &Stage) -> Result<Lines, String> {
     // In the middle: when half of the time has passed and posts are under way.
     let half = Duration::from_secs(SECONDS / 2);
     while begin.elapsed() < half {
-        let seen = stage.receiver.count();
-        stage.receiver.wait_for(seen + 1, SOON);
+        let seen = stage.receiver().count();
+        stage.receiver().wait_for(seen + 1, SOON);
     }
     first.signal("KILL");
     first.wait(SOON);
-    println!("$ kill -9 {}   # the relay, with {} POSTs behind it", first.pid(), stage.receiver.count());
+    println!("$ kill -9 {}   # the relay, with {} POSTs behind it", first.pid(), stage.receiver().count());
     let second = stage.relay();
     if !writers.wait().is_ok_and(|status| status.success()) {
         return Err("pgbench failed: a watched table must never fail a write".to_owned());
@@ -85,7 +85,7 @@ fn pgbench(stage: &Stage, options: &[&str]) -> Result<Child, String> {
 
 /// The subscriber's view, highest sequence wins, must be the tables.
 fn judge(stage: &Stage, secret: &str, drained: Duration) -> Result<(), String> {
-    let requests = stage.receiver.requests();
+    let requests = stage.receiver().requests();
     let mut latest: HashMap<(String, String), Event> = HashMap::new();
     let mut ids = HashSet::new();
     let mut ages = Vec::new();

@@ -122,10 +122,10 @@ pub(crate) fn play(stage: &Stage) -> Result<Lines, String> {
 fn take(stage: &Stage, secret: &str, step: &Step, seen: usize) -> Result<usize, String> {
     println!("\n-- {}", step.title);
     let failures = step.failures;
-    stage.receiver.reply_with(move |_, nth| Reply::status(if nth <= seen + failures { 503 } else { 200 }));
+    stage.receiver().reply_with(move |_, nth| Reply::status(if nth <= seen + failures { 503 } else { 200 }));
     stage.database.psql(&format!("begin; {}; commit;", step.sql));
     stage.drained(SOON);
-    let requests: Vec<Request> = stage.receiver.requests().split_off(seen);
+    let requests: Vec<Request> = stage.receiver().requests().split_off(seen);
     let events = requests
         .iter()
         .map(|request| Event::verified(secret, request))
@@ -161,7 +161,7 @@ fn take(stage: &Stage, secret: &str, step: &Step, seen: usize) -> Result<usize, 
 /// One statement for many rows is as many events; together they are shown as one line.
 fn bulk(stage: &Stage, secret: &str, seen: usize) -> Result<(), String> {
     println!("\n-- Statements for {BULK} rows (the time is that of the last POST)");
-    stage.receiver.reply(Reply::status(200));
+    stage.receiver().reply(Reply::status(200));
     for sql in [
         format!("insert into orders select n, 1, 'new' from generate_series(1, {BULK}) n"),
         "update orders set status = 'archived'".to_owned(),
@@ -170,7 +170,7 @@ fn bulk(stage: &Stage, secret: &str, seen: usize) -> Result<(), String> {
         stage.database.psql(&sql);
         stage.drained(SOON);
     }
-    let requests = stage.receiver.requests().split_off(seen);
+    let requests = stage.receiver().requests().split_off(seen);
     for kind in ["Order.Create", "Order.Update"] {
         let mut ids = Vec::new();
         let mut slowest = 0.0_f64;
@@ -200,7 +200,7 @@ fn books(stage: &Stage) -> Result<(), String> {
     let table = stage.database.psql(sql);
     println!("\ndemo=# {sql}\n{table}");
     let recorded: usize = stage.database.psql("select count(*) from outbox.attempt").parse().unwrap_or(0);
-    let arrived = stage.receiver.count();
+    let arrived = stage.receiver().count();
     if recorded == arrived {
         Ok(())
     } else {

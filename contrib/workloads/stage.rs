@@ -1,5 +1,6 @@
-//! What every workload plays on: database, subscriber, relay, certificates.
+//! What every workload plays on: database, subscribers, relay, certificates.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,19 +14,39 @@ use crate::support::{
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// What a server needs from its start on, so that later it can be told to log who commits what (see `live`).
-const TELLING: [&str; 6] = [
+const TELLING: [&str; 5] = [
     "logging_collector = on",
     "log_destination = 'jsonlog'",
     "log_timezone = 'UTC'",
     "log_rotation_age = 0",
     "log_rotation_size = '32MB'",
-    "track_commit_timestamp = on",
 ];
 
-pub(crate) struct Stage {
-    // In this order: the relay's files and the subscriber go before the server they belong to.
-    guard: Guard,
+/// Where a subscriber listens, and with which client certificate it wants to be met.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) name: &'static str,
+    pub(crate) path: &'static str,
+    /// The relay's identity. Each has an authority of its own, which no other receiver trusts.
+    pub(crate) identity: &'static str,
+    /// Whom its client certificate names.
+    pub(crate) common_name: &'static str,
+}
+
+/// The one subscriber of most workloads.
+pub(crate) const DEMO: &[Place] =
+    &[Place { name: "demo", path: "/hooks", identity: "default", common_name: "outboxd" }];
+
+/// A subscriber that listens.
+pub(crate) struct Station {
+    pub(crate) place: Place,
     pub(crate) receiver: Receiver,
+}
+
+pub(crate) struct Stage {
+    // In this order: the relay's files and the subscribers go before the server they belong to.
+    guard: Guard,
+    pub(crate) stations: Vec<Station>,
     pub(crate) database: Database,
     pub(crate) cluster: Cluster,
     binary: PathBuf,
@@ -35,22 +56,27 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Starts Postgres and the subscriber, and installs the schema; `telling` when the timeline is to follow.
-    pub(crate) fn set(binary: &Path, telling: bool) -> Result<Self, String> {
+    /// Starts Postgres and the subscribers, and installs the schema; `telling` when the timeline is to follow.
+    pub(crate) fn set(binary: &Path, telling: bool, places: &[Place]) -> Result<Self, String> {
         let files = tempfile::tempdir().map_err(|e| format!("no temporary folder: {e}"))?;
         let guard = Guard::over(files.path())?;
-        let authority = Authority::new("demo CA");
         let identities = files.path().join("identities");
-        write_identity(&identities, "default", Some(&authority.client("outboxd")), Some(&authority.pem()));
-        let receiver =
-            Receiver::start(&ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem()));
-        let conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
-        let options = ClusterOptions { fsync: true, password: true, conf, ..ClusterOptions::default() };
+        let stations = stations(places, &identities);
+        let mut conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
+        // Which commit came first.
+        conf.push("track_commit_timestamp = on".to_owned());
+        // Roles that an example makes come over the socket, which nobody else reaches.
+        let hba = vec!["local all all trust".to_owned()];
+        let options = ClusterOptions { fsync: true, password: true, conf, hba, ..ClusterOptions::default() };
         let cluster = Cluster::start(&options);
         let database = cluster.database("demo");
         println!("Postgres {} on port {}, to look around in:", cluster.major_version(), cluster.port());
         println!("  psql '{}'", database.tcp_url());
-        println!("Subscriber that wants a client certificate: {}\n", receiver.url("/hooks"));
+        for station in &stations {
+            let name = if station.place.name == "demo" { "" } else { station.place.name };
+            println!("Subscriber that wants a client certificate: {} {name}", station.url());
+        }
+        println!();
         let outboxd = Outboxd::new(binary);
         let url = database.url();
         let output = outboxd.run(&["migrate"], &[("DATABASE_URL", url.as_str())]);
@@ -59,7 +85,7 @@ impl Stage {
         }
         print!("$ outboxd migrate\n{}", output.stdout);
         let binary = binary.to_owned();
-        Ok(Self { guard, receiver, database, cluster, binary, outboxd, identities, _files: files })
+        Ok(Self { guard, stations, database, cluster, binary, outboxd, identities, _files: files })
     }
 
     /// Starts a relay and waits until it runs.
@@ -90,9 +116,14 @@ impl Stage {
         format!("{binary} run --database-url '{}' --identities {identities}", self.database.tcp_url())
     }
 
-    /// Subscribes the receiver and returns the signing secret.
+    /// The subscriber, or the first of several.
+    pub(crate) fn receiver(&self) -> &Receiver {
+        &self.stations[0].receiver
+    }
+
+    /// Subscribes it and returns the signing secret.
     pub(crate) fn subscribe(&self, pattern: &str, options: &str) -> String {
-        let url = self.receiver.url("/hooks");
+        let url = self.stations[0].url();
         let statement = format!("select outbox.subscribe('demo', '{pattern}', '{url}'{options});");
         println!("demo=# {statement}");
         let id = self.database.psql(&statement);
@@ -101,6 +132,31 @@ impl Stage {
 
     /// Until nothing is open any more.
     pub(crate) fn drained(&self, within: Duration) {
-        self.database.wait_until("select not exists (select from outbox.delivery)", within);
+        let nothing_open =
+            "select not exists (select from outbox.delivery) and not exists (select from outbox.fan_out)";
+        self.database.wait_until(nothing_open, within);
     }
+}
+
+impl Station {
+    /// Where it is to be reached.
+    pub(crate) fn url(&self) -> String {
+        self.receiver.url(self.place.path)
+    }
+}
+
+/// Writes the relay's identities and starts the subscribers that ask for them.
+fn stations(places: &[Place], identities: &Path) -> Vec<Station> {
+    let mut authorities = BTreeMap::new();
+    let start = |place: &Place| {
+        let authority = authorities.entry(place.identity).or_insert_with(|| {
+            let authority = Authority::new(&format!("{} CA", place.identity));
+            let client = authority.client(place.common_name);
+            write_identity(identities, place.identity, Some(&client), Some(&authority.pem()));
+            authority
+        });
+        let options = ReceiverOptions::mutual(authority.server(&["localhost"]), &authority.pem());
+        Station { place: *place, receiver: Receiver::start(&options) }
+    };
+    places.iter().map(start).collect()
 }

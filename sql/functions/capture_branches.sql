@@ -40,7 +40,8 @@ begin
             where capture._inline
         )
         select pg_catalog.array_agg(event.id) into capture._ids from event;
-        capture._wakes := capture._wakes or capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;
+        capture._wakes := capture._wakes
+            or capture._ids is not null and capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;
 $q$ else $q$    with change as (%1$s
         ), event as (%2$s
             %4$s
@@ -55,7 +56,11 @@ $q$;
         when cardinality(watch.verb_types) > 0 then $q$where exists (
                 select from outbox.subscription as s
                 where s.pattern operator(pg_catalog.=) any (outbox.patterns(change.type)) and s.status operator(pg_catalog.<>) 'gone')$q$
-        else 'where pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0 or capture._special' end;
+        else 'where pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0 or capture._special' end
+        || case when object.history or not _coalesces then ''
+            -- The difference is that to the beginning.
+            when object.data = 'diff' then ' or true'
+            else format(' or capture._awaits and change.object_id operator(pg_catalog.=) any (%s)', outbox.capture_awaited(watch)) end;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
     %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
     %s    else

@@ -10,8 +10,8 @@ as $$
 --   update          rows of an UPDATE whose identity is the same and that have changed
 --   moved           rows of an UPDATE whose identity changed, as deleted and created; is_moved: whether there are any, a boolean
 --   rows            the changed rows themselves, old and new, as one array of the table's row type
--- Returns: a query with object_id text, op text (I, U, D), type text (the event type; of an object with a builder only a verb of
---   its own, or else null), data jsonb; for rows an array, for is_moved a boolean.
+-- Returns: a query with object_id text, op text (I, U, D), type text (the event type; = and - for outbox.merge_events(); of an object with a
+--   builder only a verb of its own, or else null), data jsonb; for rows an array, for is_moved a boolean.
 -- Touches: select pg_attribute.
 declare
     _composite boolean := object.builder is not null;
@@ -40,6 +40,9 @@ declare
     _no_new  text := '';
     _no_old  text := '';
     _holds   text := 'true';
+    _chosen  text := 'true';  -- whether the columns that count have changed
+    _where_u text;
+    _where_o text;
     _update  text := case when _composite then 'null::pg_catalog.text' else quote_literal(watch.object || '.Update') || '::pg_catalog.text' end;
     _create  text := case when _composite then 'null::pg_catalog.text' else quote_literal(watch.object || '.Create') || '::pg_catalog.text' end;
     _delete  text := case when _composite then 'null::pg_catalog.text' else quote_literal(watch.object || '.Delete') || '::pg_catalog.text' end;
@@ -103,14 +106,14 @@ begin
     -- Only where whole rows differ is it worth looking at single columns; what has become of a column that is named is no change
     -- that may be passed over.
     if watch.only_columns is not null then
-        _changed := format('%s and exists (
+        _chosen := format('exists (
                         select from pg_catalog.unnest(%L::pg_catalog.text[]) as k (name)
                         where not (n.data operator(pg_catalog.?) k.name)
                             or (n.data operator(pg_catalog.->) k.name) operator(pg_catalog.<>) (o.data operator(pg_catalog.->) k.name))',
-            _changed, watch.only_columns);
+            watch.only_columns);
     elsif watch.ignored_columns is not null then
-        _changed := format('%s and (n.data operator(pg_catalog.?) ''payload_omitted'' or (n.data operator(pg_catalog.-) %2$L::pg_catalog.text[])
-                        operator(pg_catalog.<>) (o.data operator(pg_catalog.-) %2$L::pg_catalog.text[]))', _changed, watch.ignored_columns);
+        _chosen := format('(n.data operator(pg_catalog.?) ''payload_omitted'' or (n.data operator(pg_catalog.-) %1$L::pg_catalog.text[])
+                        operator(pg_catalog.<>) (o.data operator(pg_catalog.-) %1$L::pg_catalog.text[]))', watch.ignored_columns);
     end if;
 
     if _conditional then
@@ -143,10 +146,23 @@ begin
         _data_n := 'n.thin';
         _data_u := 'n.thin';
         _data_o := 'o.thin';
+    elsif object.data = 'full' and object.mode <> 'each' then
+        -- Where a trigger of the user's has changed rows, old ones tell what came first (outbox.merge_events()).
+        _data_u := $q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data, 'new', n.data) else n.data end$q$;
+        _data_o := $q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data) else o.data end$q$;
     elsif object.data = 'diff' then
         _data_n := 'outbox.diff(null, n.data)';
         _data_u := 'outbox.diff(o.data, n.data)';
         _data_o := 'outbox.diff(o.data, null)';
+    end if;
+    _where_u := _chosen || ' and ' || _holds;
+    _where_o := _holds;
+    if not _composite and object.mode <> 'each' and _where_u <> 'true and true' then
+        -- What is no event for itself still changes the data of one that the transaction has written ('='), or leaves nothing of it ('-').
+        _update := format('case when %s then %s else ''='' end', _where_u, _update);
+        _delete := format('case when %s then %s else ''-'' end', _where_o, _delete);
+        _where_u := format('(%s or capture._awaits and n.object_id operator(pg_catalog.=) any (%s))', _where_u, outbox.capture_awaited(watch));
+        _where_o := format('(%s or capture._awaits and o.object_id operator(pg_catalog.=) any (%s))', _where_o, outbox.capture_awaited(watch));
     end if;
     -- Rows that come and go are objects only where the table is the object.
     _gone := case when _composite and object.root <> watch.relation then 'U' else 'D' end;
@@ -161,7 +177,7 @@ begin
                 select o.object_id, %L::pg_catalog.text as op, %s as type, %s as data
                 from %s as o %s %s
                 where %s$q$,
-            _gone, _delete, _data_o, outbox.capture_rows('old_rows', watch.relation, _all, _full), _old, _no_new, _holds)
+            _gone, _delete, _data_o, outbox.capture_rows('old_rows', watch.relation, _all, _full), _old, _no_new, _where_o)
         when 'update' then format($q$
                 select n.object_id, 'U'::pg_catalog.text as op, %s as type, %s as data
                 from %s as n join %s as o on %s %s %s
@@ -169,11 +185,11 @@ begin
                 where %s and %s$q$,
             _update, _data_u,
             outbox.capture_rows('new_rows', watch.relation, _all, _both), outbox.capture_rows('old_rows', watch.relation, _all, _both),
-            _same, _new, _old, _changed, _holds)
+            _same, _new, _old, _changed, _where_u)
         when 'moved' then format($q$
                 select o.object_id, %1$L::pg_catalog.text as op, %2$s as type, %3$s as data
                 from %4$s as o %5$s %6$s
-                where o.object_id is not null and %7$s and not exists (select from %8$s as n where %9$s)
+                where o.object_id is not null and %18$s and not exists (select from %8$s as n where %9$s)
                 union all
                 -- No id: the key column was renamed away, or the expression gave NULL. Say at least what the row is now.
                 select n.object_id, %10$L, case when n.object_id is null then %11$s else %12$s end, %13$s
@@ -184,7 +200,7 @@ begin
             case _gone when 'D' then 'I' else 'U' end,
             case when _composite then 'null' else quote_literal(watch.object || '.Update') end, _create, _data_n,
             outbox.capture_rows('new_rows', watch.relation, _all, _full), _new, _no_old,
-            outbox.capture_rows('old_rows', watch.relation, _keys, replace(_name, _columns, '')))
+            outbox.capture_rows('old_rows', watch.relation, _keys, replace(_name, _columns, '')), _where_o)
         -- A row that came or went within an UPDATE, by another key, counts as changed.
         when 'rows' then format($q$with change as (
                             select n.row as new, n.here as is_new, o.row as old, o.here as is_old
@@ -195,7 +211,7 @@ begin
                         union all
                         select change.new from change where change.is_new$q$,
             outbox.capture_rows('new_rows', watch.relation, _all, _both || _whole),
-            outbox.capture_rows('old_rows', watch.relation, _all, _both || _whole), _same, _changed)
+            outbox.capture_rows('old_rows', watch.relation, _all, _both || _whole), _same, _changed || ' and ' || _chosen)
         when 'is_moved' then format('exists (select from %s as n where not exists (select from %s as o where %s))',
             outbox.capture_rows('new_rows', watch.relation, _keys, replace(_name, _columns, '')),
             outbox.capture_rows('old_rows', watch.relation, _keys, replace(_name, _columns, '')), _same)

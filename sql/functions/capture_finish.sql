@@ -5,7 +5,7 @@ as $$
 -- What follows when a statement's events are written (capture._ids): they become one with earlier ones of the same transaction, and those
 -- deliveries are made that were not made inline.
 -- A transaction-local setting says that the transaction has written events of this watch before, and since which id. It is a hint: a role
--- that resets it gets an event more, one that forges it has us look in vain.
+-- that resets it gets an event more, one that forges it has us look in vain. What must not be passed over is in outbox.awaiting.
 -- Arguments: watch, object.
 -- Returns: plpgsql.
 -- Touches: nothing.
@@ -21,13 +21,16 @@ begin
     end if;
     return format($q$if capture._ids is not null then
             if not capture._inline then
-                capture._wakes := outbox.merge_events(%1$s, capture._slot, capture._ids, capture._since) or capture._wakes;
-            elsif capture._special or pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
+                capture._wakes := outbox.merge_events(%1$s, capture._slot, capture._ids, capture._since, capture._partial, capture._nested)
+                    or capture._wakes;
+            elsif capture._special or capture._partial or pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
                 perform outbox.await_commit(capture._slot, capture._ids);
             end if;
-            if not capture._again then
-                perform pg_catalog.set_config('outbox.written_%1$s',
-                    pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':', capture._ids[1]), true);
+            if not capture._again or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1 and not capture._nested then
+                capture._since := coalesce(capture._since, capture._ids[1]);
+                perform pg_catalog.set_config('outbox.written_%1$s', pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':', capture._since,
+                    case when capture._nested or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1 then ':nested' end), true);
+                capture._again := true;
             end if;
         end if;$q$, watch.id);
 end

@@ -42,6 +42,9 @@ declare
         where a.attrelid = tg_relid and a.attname = any (%L) and a.attnum > 0 and not a.attisdropped
     ) = %L$sql$;
     _guard    text := '';
+    -- Whether some changes are no event because of what they change.
+    _selects  boolean := watch.condition is not null or cardinality(watch.verb_types) > 0
+        or num_nonnulls(watch.only_columns, watch.ignored_columns) > 0;
     _patterns text[];
 begin
     if _family then
@@ -125,6 +128,9 @@ declare
     _again       boolean := false;
     _many        boolean;
     _since       bigint;
+    _partial     boolean := false;
+    _awaits      boolean := false;
+    _nested      boolean := false;
     _wakes       boolean := false;
     _source      pg_catalog.text;
     _trace_id    pg_catalog.text;
@@ -132,7 +138,7 @@ declare
     _headers     pg_catalog.jsonb;
     _kept        pg_catalog.text[];
     _more        pg_catalog.text[] := '{}';
-    _objects     pg_catalog.text[];
+    _rows        pg_catalog.text;
 begin
     if tg_op operator(pg_catalog.=) 'UPDATE' then
         capture._wanted := %3$L;
@@ -221,9 +227,28 @@ $q$ end,
         pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%')
     then
         capture._again := true;
-        capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})$')::bigint;
+        capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})')::bigint;
+        -- A trigger of the user's has changed rows of the table, perhaps those of a statement whose own capture is yet to come.
+        capture._nested := pg_catalog.current_setting('outbox.written_%1$s') operator(pg_catalog.~~) '%%:nested';
     end if;
-$q$, watch.id) end,
+$q$, watch.id) || case when _selects then $q$    capture._partial := true;
+$q$ when _object.history then '' else format($q$    -- Whether later changes of what is written now are wanted for themselves.
+    if tg_op operator(pg_catalog.=) 'INSERT' then
+        capture._partial := not exists (
+            select from outbox.subscription as s
+            where s.pattern operator(pg_catalog.=) any (%L) and not s.special and s.status operator(pg_catalog.<>) 'gone');
+    end if;
+$q$, outbox.patterns(watch.object || '.Update')) end || format($q$    -- What the transaction has written may need this change, though nobody wants it for itself. That is no hint but the record.
+    if pg_catalog.current_setting('transaction_isolation') operator(pg_catalog.=) 'serializable' then
+        capture._awaits := capture._again;
+    elsif %s then
+        select pg_catalog.min(a.event_id) operator(pg_catalog.>) 0, least(capture._since, pg_catalog.min(a.event_id))
+        into capture._awaits, capture._since
+        from outbox.awaiting as a where a.xid operator(pg_catalog.=) pg_catalog.pg_current_xact_id();
+        capture._awaits := coalesce(capture._awaits, false);
+        capture._again := capture._again or capture._awaits;
+    end if;
+$q$, case when _selects then 'true' else $q$tg_op operator(pg_catalog.=) 'UPDATE' and not capture._special and pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0$q$ end) end,
         _writes,
         case when _object.builder is not null then $q$    if capture._wakes then
         insert into outbox.sealing default values on conflict do nothing;

@@ -40,49 +40,30 @@ declare
                 else t.headers operator(pg_catalog.||) excluded.headers end;
         capture._wakes := capture._wakes or found;
 $q$;
-    _trusted boolean := outbox.capture_is_trusted(watch.relation);
-    _call    text[];
 begin
     if watch.through is not null then
-        -- The function gets every row that has changed, as it was and as it is. The names of its type and of the table are good as long as they
-        -- name the same, and rows can be cast to the table's type as they stand where the statement named the table itself.
-        _call := array[format($q$capture._objects := array(
-            select %s
-            from (
-                select array(
-                        $q$,
-            -- Whatever type the function returns by now: no cast that its owner made.
-            case when _trusted then 'x.id::pg_catalog.text'
-                else 'case when pg_catalog.num_nulls(x.id) operator(pg_catalog.=) 0 then pg_catalog.concat(x.id) end' end),
-            format($q$) as rows
-                offset 0
-            ) as r cross join lateral %s(r.rows) as x (id)
-            where pg_catalog.cardinality(r.rows) operator(pg_catalog.>) 0);
-$q$, outbox.function_name(watch.through))];
-        return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid
-        and (
-            select p.prosecdef or %2$L
-            from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_type t on t.typarray = p.proargtypes[0]
-            where %3$s and p.pronargs = 1 and t.typrelid = tg_relid)
-    then
+        -- The function gets every row that has changed, as it was and as it is. Rows can be cast to the table's type as they stand where the
+        -- statement named the table itself, by the name it still has.
+        return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid then
         if tg_op operator(pg_catalog.=) 'INSERT' then
-            %4$s        elsif tg_op operator(pg_catalog.=) 'DELETE' then
-            %5$s        else
-            %6$s        end if;
+            capture._rows := array(select row(outbox_row.*)::%2$s from new_rows as outbox_row)::pg_catalog.text;
+        elsif tg_op operator(pg_catalog.=) 'DELETE' then
+            capture._rows := array(select row(outbox_row.*)::%2$s from old_rows as outbox_row)::pg_catalog.text;
+        else
+            capture._rows := array(%3$s)::pg_catalog.text;
+        end if;
     else
-        execute outbox.capture_elsewhere(%7$s, tg_relid, tg_op) into capture._objects;
+        execute outbox.capture_elsewhere(%5$s, tg_relid, tg_op) into capture._rows;
     end if;
-%8$s$q$, watch.relation::text, _trusted,
-            (select format('n.nspname = %L and p.proname = %L', i.name[1], i.name[2])
-                from (select parse_ident(outbox.function_name(watch.through)) as name) i),
-            _call[1] || format('select row(outbox_row.*)::%s from new_rows as outbox_row', watch.relation) || _call[2],
-            _call[1] || format('select row(outbox_row.*)::%s from old_rows as outbox_row', watch.relation) || _call[2],
-            _call[1] || outbox.capture_changes(watch, object, by_expression, 'rows') || _call[2],
-            watch.id,
-            format(_note, watch.object, $q$
-                    select x.id collate pg_catalog."C" as object_id, 'U'::pg_catalog.text as op,
+    if capture._rows operator(pg_catalog.<>) '{}' then
+        insert into outbox.changed (xid, watch, rows, source, trace_id, traceparent, headers)
+        values (pg_catalog.pg_current_xact_id(), %5$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
+%4$s        capture._wakes := true;
+    end if;
+$q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
+                    select x.id as object_id, 'U'::pg_catalog.text as op,
                         null::pg_catalog.text as type, null::pg_catalog.jsonb as data
-                    from pg_catalog.unnest(capture._objects) as x (id)$q$));
+                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)), watch.id);
     end if;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then

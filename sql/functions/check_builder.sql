@@ -12,7 +12,7 @@ declare
     _proc pg_proc;
 begin
     if _view is not null then
-        if not outbox.capture_is_trusted(check_builder.root) then
+        if outbox.runs_apart(check_builder.builder, check_builder.root) then
             raise exception 'view % cannot be the builder of %', check_builder.builder, check_builder.root using errcode = 'OX015',
                 detail = 'Functions in it would run with the rights of the owner of schema outbox.',
                 hint = 'Select from it in a SECURITY DEFINER function.';

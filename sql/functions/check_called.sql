@@ -2,32 +2,26 @@ create or replace function outbox.check_called(function text, relation regclass,
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
--- Whether a function that capture will call may be called: it takes one argument, of a type that casting a text to runs nobody's code; and where the
--- table's owner could not become the owner of schema outbox, it is SECURITY DEFINER, because it would run with that role's rights
--- otherwise, and the caller could become its owner.
+-- Whether a function that capture will call may be called: it takes one argument; and where it is called apart (outbox.runs_apart()),
+-- it is SECURITY DEFINER, because it would have no rights otherwise, and its owner is somebody the caller could become.
 -- Arguments: function, as outbox.resolve_function() gives it; relation, the table it belongs to; what, builder, gate or through, for the error;
 --   arrays, whether its argument must be (true) or must not be (false) an array.
 -- Raises: OX015.
 -- Touches: select pg_proc, pg_type.
 declare
     _proc pg_proc;
-    _type pg_type;
     _why  text;
 begin
     select p.* into _proc from pg_proc p where p.oid = to_regprocedure(check_called.function);
-    select t.* into _type from pg_type t where t.oid = coalesce(
-        (select e.oid from pg_type e, pg_type a where a.oid = _proc.proargtypes[0] and a.typcategory = 'A' and e.oid = a.typelem),
-        _proc.proargtypes[0]);
     _why := case
         when _proc.oid is null then 'there is no such function, or more than one'
         when _proc.prokind <> 'f' then 'it is not an ordinary function'
         when _proc.pronargs <> 1 then 'it does not take one argument'
         when check_called.arrays and (select t.typcategory from pg_type t where t.oid = _proc.proargtypes[0]) <> 'A' then 'its argument is not an array'
         when not check_called.arrays and (select t.typcategory from pg_type t where t.oid = _proc.proargtypes[0]) = 'A' then 'its argument is an array'
-        when outbox.capture_is_trusted(check_called.relation) then null
+        when not outbox.runs_apart(check_called.function, check_called.relation) then null
         when not _proc.prosecdef then 'it is not SECURITY DEFINER'
         when not pg_has_role(session_user, _proc.proowner, 'MEMBER') then 'it belongs to another role'
-        when check_called.what <> 'through' and _type.oid >= 16384 and _type.typtype <> 'e' then 'its argument has a type that is not of Postgres itself'
     end;
     if _why is not null then
         raise exception '% cannot be the % of %: %', coalesce(check_called.function, 'NULL'), check_called.what, check_called.relation, _why

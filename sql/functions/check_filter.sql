@@ -14,11 +14,11 @@ begin
     end if;
     if octet_length(check_filter.filter::text) > 8192 then
         raise exception 'filter is too large: % bytes', octet_length(check_filter.filter::text) using errcode = 'OX016',
-            detail = 'The limit is 8192 bytes.', hint = 'Several small subscriptions are found faster than one large filter is looked at.';
+            detail = 'The limit is 8192 bytes.', hint = 'Several small subscriptions are found faster than one large one.';
     end if;
     if octet_length(check_filter.filter_path::text) > 1024 then
         raise exception 'filter_path is too large: % bytes', octet_length(check_filter.filter_path::text) using errcode = 'OX016',
-            detail = 'The limit is 1024 bytes.', hint = 'What can be said by containment goes into filter, which may have 8192.';
+            detail = 'The limit is 1024 bytes.', hint = 'What containment can say goes into filter, which may have 8192.';
     end if;
     begin
         perform jsonb_path_match('{}', check_filter.filter_path);

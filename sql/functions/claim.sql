@@ -32,7 +32,7 @@ as $$
 --   occurred_at is when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
--- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read.
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
@@ -45,6 +45,7 @@ declare
     _over      boolean := false;
     _body      text[];
     _envelope  record;
+    _latest    boolean;
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
@@ -57,7 +58,7 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, s.enveloped
+        select p.id, p.object_key, s.enveloped
         from (
             select l.subscription from later l where l.subscription is not null
             union all
@@ -69,7 +70,7 @@ begin
             ) s on true
             left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
-                select d.id from outbox.delivery d
+                select d.id, d.object_key from outbox.delivery d
                 where d.subscription = open.subscription and d.due_at <= _now
                 order by d.due_at, d.id
                 limit greatest(s.concurrency - coalesce(b.running, 0), 0)
@@ -77,13 +78,18 @@ begin
             ) p
         limit claim.free
     )
-    select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped) into _ids, _enveloped
+    select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
+        bool_or(picked.object_key is not null)
+        into _ids, _enveloped, _latest
     from picked;
     if _ids is null then
         return;
     end if;
     -- Here and not before: looking for work in vain, which is done all the time, costs nothing by it.
     perform outbox.require_home();
+    if _latest then
+        perform outbox.supersede_claimed(_ids);
+    end if;
     if _enveloped is not null then
         for _envelope in
             select d.id, s.envelope, d.event_slot, d.event_id

@@ -1,6 +1,6 @@
 create or replace function outbox.deliver_matching(slot smallint, events bigint[], everything boolean) returns integer
 language plpgsql
-set jit = off set plan_cache_mode = force_generic_plan set enable_seqscan = off
+set jit = off set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
 as $$
 -- The work of outbox.deliver() and outbox.deliver_special().
 --
@@ -13,10 +13,10 @@ as $$
 --   the others  by pattern; each is looked at
 -- Then filter and filter_path themselves decide.
 --
--- One plan must do for one event and for 20,000, and for a leaf or a table of subscriptions that was empty when it was made: planning
--- takes ten times as long as the rest. So each look-up is kept behind its keys (OFFSET 0, LIMIT), for captures switch nested loops off
--- and a hash of all subscriptions would take their place; nothing is joined that could be paired by nested loops; and no table
--- is scanned.
+-- One plan must do for one event and for 20,000, and for a leaf or a table of subscriptions that was empty when it was made:
+-- planning takes ten times as long as the rest. So each look-up is kept behind its keys (OFFSET 0, LIMIT), for captures switch
+-- nested loops off and a hash of all subscriptions would take their place; nothing is joined that could be paired by nested
+-- loops; no table is scanned; and no bitmap is made of 100,000 matches when 201 will do.
 --
 -- Arguments: slot and events, as in outbox.event; everything, or else special subscriptions only.
 -- Returns: how many rows were written that a relay has to see.
@@ -75,7 +75,8 @@ begin
                     select s.id, s.exclude_source
                     from pattern p cross join lateral (
                         select i.id, i.exclude_source from outbox.subscription i
-                        where i.pattern operator(pg_catalog.=) p.pattern and i.status operator(pg_catalog.<>) 'gone' and not i.special
+                        where i.pattern operator(pg_catalog.=) p.pattern and i.status operator(pg_catalog.<>) 'gone'
+                            and not i.special
                         offset 0
                     ) s
                     where deliver_matching.everything and p.type operator(pg_catalog.=) e.type
@@ -132,8 +133,8 @@ begin
         returning d.subscription, d.event_id, d.object_key
     ), skipped as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, outcome, error)
-        select outbox.slot(_now), pg_catalog.nextval('outbox.delivery_id_seq'::pg_catalog.regclass), 0, x.id, deliver_matching.slot, m.id,
-            _now, 'skipped', outbox.excluded_words(m.source)
+        select outbox.slot(_now), pg_catalog.nextval('outbox.delivery_id_seq'::pg_catalog.regclass), 0, x.id, deliver_matching.slot,
+            m.id, _now, 'skipped', outbox.excluded_words(m.source)
         from matched m cross join lateral pg_catalog.unnest(m.excluded) as x (id)
         where m.matches operator(pg_catalog.<=) _max
     )
@@ -144,7 +145,7 @@ begin
         into _written, _subscriptions, _keys, _events
     from delivered d;
     if _keys is not null then
-        perform outbox.supersede(_subscriptions, _keys, _events);
+        perform outbox.supersede(_subscriptions, _keys, _events, false);
     end if;
     return _written;
 end

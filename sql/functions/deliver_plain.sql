@@ -1,38 +1,23 @@
 create or replace function outbox.deliver_plain(slot smallint, events bigint[]) returns integer
-language plpgsql security definer
-set search_path = pg_catalog, pg_temp
+language plpgsql
+set plan_cache_mode = force_generic_plan
 as $$
--- Makes the deliveries of events for subscriptions that want everything of their pattern. An event that more of them want than a
--- commit should wait for is left to the relays, in outbox.fan_out.
+-- Makes the deliveries of events, of any type, for subscriptions that want everything of their pattern: outbox.deliver_type(). Part of
+-- outbox.merge_events(), with its rights and settings.
 -- Arguments: slot, events, of the caller's transaction.
 -- Returns: how many deliveries and fan-outs were written.
--- Touches: insert outbox.delivery, outbox.fan_out; select outbox.event, outbox.subscription.
+-- Touches: select outbox.event; see outbox.deliver_type().
 declare
-    _type  text;
-    _to    bigint[];
-    _count integer;
+    _group record;
     _made  integer := 0;
 begin
-    for _type in
-        select distinct e.type from outbox.event e where e.slot = deliver_plain.slot and e.id = any (deliver_plain.events)
+    for _group in
+        select e.type, e.occurred_at, array_agg(e.id) as ids from outbox.event e
+        where e.slot = deliver_plain.slot and e.id = any (deliver_plain.events)
+        group by e.type, e.occurred_at
     loop
-        _to := array(
-            select s.id from outbox.subscription s
-            where s.pattern = any (outbox.patterns(_type)) and not s.special and s.status <> 'gone'
-            limit outbox.fan_out_max() + 1);
-        if cardinality(_to) > outbox.fan_out_max() then
-            insert into outbox.fan_out (event_slot, event_id)
-            select e.slot, e.id from outbox.event e
-            where e.slot = deliver_plain.slot and e.id = any (deliver_plain.events) and e.type = _type
-            on conflict do nothing;
-        else
-            insert into outbox.delivery (subscription, event_slot, event_id, due_at)
-            select s.id, e.slot, e.id, e.occurred_at
-            from outbox.event e cross join unnest(_to) as s (id)
-            where e.slot = deliver_plain.slot and e.id = any (deliver_plain.events) and e.type = _type;
-        end if;
-        get diagnostics _count = row_count;
-        _made := _made + _count;
+        -- Due when it occurred: outbox.merge_events() finds it by that.
+        _made := _made + outbox.deliver_type(deliver_plain.slot, _group.type, _group.ids, _group.occurred_at);
     end loop;
     return _made;
 end

@@ -33,8 +33,8 @@ begin
     where not exists (
         select from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
             cross join lateral (
-                select from outbox.fan_out g join outbox.event b on b.slot = any (array[g.event_slot, (g.event_slot + 8)::smallint])
-                    and b.id = g.event_id
+                select from outbox.fan_out g
+                    join outbox.event b on b.slot = any (array[g.event_slot, (g.event_slot + 8)::smallint]) and b.id = g.event_id
                 where g.event_id < f.event_id and b.object = e.object and b.object_id = e.object_id
                 limit 1
             ) before
@@ -90,7 +90,8 @@ begin
         returning d.subscription
     ), skipped as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, outcome, error)
-        select outbox.slot(_now), nextval('outbox.delivery_id_seq'), 0, m.id, _fan_out.event_slot, _event.id, _now, 'skipped', m.obstacle
+        select outbox.slot(_now), nextval('outbox.delivery_id_seq'), 0, m.id, _fan_out.event_slot, _event.id, _now,
+            'skipped', m.obstacle
         from matched m where m.obstacle is not null
     )
     select (select max(l.id) from looked l), (select count(*) from looked), array_agg(d.subscription)
@@ -106,7 +107,8 @@ begin
         return 0;
     end if;
     if _key is not null then
-        perform outbox.supersede(_made, array_fill(_key, array[cardinality(_made)]), array_fill(_event.id, array[cardinality(_made)]));
+        perform outbox.supersede(
+            _made, array_fill(_key, array[cardinality(_made)]), array_fill(_event.id, array[cardinality(_made)]), false);
     end if;
     if (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();

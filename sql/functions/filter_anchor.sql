@@ -5,7 +5,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 -- The scalar of a filter by which events look it up: a place in the data and the value there. Of the scalars outside arrays the
--- one that fewest subscriptions have as theirs (counted to 100), else the longest: {"orderId": 7, "status": "PAID"} is looked up by 7.
+-- one that fewest subscriptions have as theirs (counted to 100), else the longest: {"orderId": 7, "status": "PAID"} is looked up
+-- by 7.
 -- Events look at every place that the filters of a pattern have, so there are 32 places per pattern at most; a filter that has
 -- none of those, or no scalar outside arrays, has no anchor and is looked at for every event of its pattern.
 -- Arguments: filter; pattern and id of its subscription, which does not count.

@@ -12,7 +12,8 @@ as $$
 -- It walks along the deliveries, by their primary key, and not along the leaf: the leaf may be huge and what is needed of it is little.
 -- Arguments: leaf and its slot; walked_to, the last delivery looked at before, 0 at first; batch, how many to look at.
 -- Returns: looked, how many there were; moved, how many rows of the leaf; last, the delivery to go on after.
--- Touches: delete from the leaf, insert outbox.event or outbox.attempt; select outbox.delivery, outbox.dead_letter, outbox.fan_out.
+-- Touches: delete from the leaf, insert outbox.event or outbox.attempt; select outbox.delivery, outbox.dead_letter,
+--   outbox.fan_out.
 declare
     _table   text := split_part(leaf, '_', 1);
     -- All there are, so that a column of a later release moves too.

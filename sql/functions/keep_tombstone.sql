@@ -18,7 +18,8 @@ begin
         old.updated_xid := pg_current_xact_id();
         -- All columns there are but the generated one.
         execute (
-            select format('insert into outbox.subscription (%1$s) select %1$s from (select ($1).*) t', string_agg(quote_ident(a.attname), ', '))
+            select format('insert into outbox.subscription (%1$s) select %1$s from (select ($1).*) t',
+                string_agg(quote_ident(a.attname), ', '))
             from pg_attribute a
             where a.attrelid = 'outbox.subscription'::regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')
             using old;

@@ -27,6 +27,8 @@ begin
             perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             _function := format('%s(%s[])', _name, make_through.relation);
             execute format('select count(*) from %s(array[]::%s[])', _name, make_through.relation);
+            -- It reads with the caller's rights: nobody but the outbox is to ask it.
+            execute format('revoke all on function %s from public', _function);
             execute format('comment on function %s is %L', _function, 'made by outbox.watch()');
         exception when others then
             get stacked diagnostics _message = message_text;

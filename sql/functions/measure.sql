@@ -1,6 +1,6 @@
 create or replace function outbox.measure(subscriptions_max integer) returns table (
     subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision,
-    due_at double precision, due_for double precision
+    due_at double precision, due_for double precision, first_due bigint
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -18,6 +18,7 @@ as $$
 --   due_at, due_for     when the first due delivery became due, seconds since 1970, and how long ago that was; null when
 --                       none is due, and when no relay could be expected to send it: the subscription is not active, or has
 --                       as many POSTs under way as it may
+--   first_due           which delivery that is: all that one statement caused became due at the same instant
 -- Locks: nothing.
 -- Touches: select outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.event.
 declare
@@ -62,7 +63,7 @@ begin
     )
     select t.id, t.subscriber, t.open, t.dead,
         case when t.open = 0 then 0 else greatest(extract(epoch from _now - e.occurred_at), 0) end::double precision,
-        extract(epoch from t.due_at)::double precision, extract(epoch from _now - t.due_at)::double precision
+        extract(epoch from t.due_at)::double precision, extract(epoch from _now - t.due_at)::double precision, f.id
     from told t
         left join lateral (
             select e.occurred_at from outbox.event e
@@ -70,6 +71,10 @@ begin
             where e.slot in ((t.oldest & 7)::smallint, (t.oldest & 7)::smallint + 8) and e.id = t.oldest >> 3
             limit 1
         ) e on true
+        -- In the order of outbox.claim().
+        left join lateral (
+            select d.id from outbox.delivery d where d.subscription = t.id and d.due_at = t.due_at order by d.id limit 1
+        ) f on true
     order by t.rank;
 end
 $$;

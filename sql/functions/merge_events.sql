@@ -1,27 +1,45 @@
-create or replace function outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) returns boolean
+create or replace function outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean,
+    sealing boolean default false)
+returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Makes one event of all that a transaction has written of one object, as outbox.net_type() says, and makes the deliveries of events that
 -- have none yet. The first event stays, with its id, and takes the newest data; the newer ones go. Its deliveries stay too, unless its type changes.
 -- The rows of objects that are locked by their writer: nobody else writes events of them meanwhile.
--- Arguments: watch, who wrote; slot and events, what it has just written, without deliveries; since, the first event of the transaction as
---   far as is known, or null.
+-- Arguments: watch, who wrote; slot and events, what it has just written, without deliveries (of type = or - when it is no event
+--   for itself: only the data, or only that the row is gone); since, the first event of the transaction as
+--   far as is known, or null; partial, whether changes of them may come that are not wanted for themselves; nested, whether a trigger
+--   of the user's has changed rows: full data of the events are old and new then; sealing, whether the transaction commits.
+-- Under SERIALIZABLE all this is done at the commit: reading locks pages of indexes that others write, and would have one of two
+-- writers fail that have nothing in common. Whoever reads last of all stands in nobody's way.
 -- Returns: whether a delivery was made.
 -- Touches: update and delete outbox.event; insert and delete outbox.delivery, outbox.awaiting, outbox.fan_out; select outbox.subscription.
 declare
     _object  outbox.object := (select o from outbox.object o join outbox.watch w on w.object = o.name where w.id = merge_events.watch);
     -- The transaction may have begun yesterday.
-    _slots   smallint[] := array[merge_events.slot, mod(merge_events.slot + 7, 8)::smallint];
+    _slots   smallint[] := case when outbox.slot(now()) = merge_events.slot then array[merge_events.slot] else '{0,1,2,3,4,5,6,7}' end;
     _new     bigint[] := merge_events.events;
+    _nested  boolean := merge_events.nested and _object.data = 'full';
     _chain   record;
+    _types   text[];
+    _datas   jsonb[];
+    _count   integer;
+    _old     jsonb;
+    _first   boolean;
     _type    text;
     _data    jsonb;
     _undone  bigint[] := '{}';  -- events whose deliveries do not fit any more
     _gone    bigint[] := '{}';
     _made    integer := 0;
     _slot    smallint;
+    _create  text := _object.name || '.Create';
+    _delete  text := _object.name || '.Delete';
 begin
+    if current_setting('transaction_isolation') = 'serializable' and not merge_events.sealing and not merge_events.nested then
+        perform outbox.await_commit(merge_events.slot, merge_events.events, true);
+        return false;
+    end if;
     for _chain in
         select e.object_id, array_agg(e.id order by e.id) as ids, array_agg(e.type order by e.id) as types,
             array_agg(e.data order by e.id) as datas, array_agg(e.source order by e.id) as sources,
@@ -33,10 +51,37 @@ begin
             and e.object_id in (
                 select n.object_id from outbox.event n where n.slot = merge_events.slot and n.id = any (merge_events.events))
         group by e.object_id
-        having count(*) > 1
+        having count(*) > 1 or _nested
     loop
-        _type := outbox.net_type(_object.name, _chain.types);
-        _data := case when _object.data = 'diff' then outbox.merge_diffs(_chain.datas) else _chain.datas[cardinality(_chain.datas)] end;
+        _types := _chain.types;
+        _datas := _chain.datas;
+        _count := cardinality(_types);
+        if _nested then
+            _old := case when _types[_count] <> _create then _datas[_count] -> 'old' end;
+            _datas := array(
+                select case when u.id = any (_new) and u.type <> _create then coalesce(u.data -> 'new', u.data -> 'old') else u.data end
+                from unnest(_chain.ids, _types, _datas) with ordinality as u (id, type, data, n) order by u.n);
+        end if;
+        if merge_events.nested and _count > 1 and not _chain.ids[_count - 1] = any (_new) then
+            -- What a trigger does within a statement is captured before the statement is, and comes after it. Then the row was not before
+            -- the statement what the trigger has left, or was not there, or not gone.
+            _first := case
+                when _types[_count] = _create then _types[_count - 1] <> _delete or _object.data = 'full' and _datas[_count - 1] = _datas[_count]
+                when _types[_count - 1] = _delete then true
+                when _object.data = 'full' then _old <> _datas[_count - 1]
+                when _object.data = 'diff' then exists (
+                    select from jsonb_each(nullif(_datas[_count - 1] -> 'new', 'null')) as b (key, value)
+                    where b.value <> _datas[_count] -> 'old' -> b.key)
+            end;
+            if _first then
+                _datas := _datas[:_count - 2] || _datas[_count] || _datas[_count - 1];
+                if _types[_count - 1] <> _create or _types[_count] in (_delete, '-') then
+                    _types := _types[:_count - 2] || _types[_count] || _types[_count - 1];
+                end if;
+            end if;
+        end if;
+        _type := case when _types[_count] <> '-' then outbox.net_type(_object.name, array_remove(array_remove(_types, '='), '-')) end;
+        _data := case when _object.data = 'diff' then outbox.merge_diffs(_datas) else _datas[_count] end;
         if _object.data = 'diff' and _type is not null and _data -> 'old' = _data -> 'new' then
             _type := null;  -- changed and changed back
         end if;
@@ -77,22 +122,28 @@ begin
     if cardinality(_gone) > 0 then
         delete from outbox.event e where e.slot = any (_slots) and e.id = any (_gone);
         delete from outbox.awaiting a where a.xid = pg_current_xact_id() and a.event_id = any (_gone);
+        -- Mostly nothing is left: all has become part of earlier events.
+        _new := array(select u.id from unnest(_new || _undone) as u (id) except select u.id from unnest(_gone) as u (id) order by 1);
+        if cardinality(_new) = 0 then
+            return false;
+        end if;
+    else
+        _new := _new || _undone;
     end if;
     foreach _slot in array _slots loop
         -- What takes the place of older events does so once, when all of it is known.
         exit when _object.mode = 'latest';
         _made := _made + outbox.deliver_plain(_slot, array(
-            select n.id from unnest(_new || _undone) as n (id)
-            where not n.id = any (_gone)
-                and exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
+            select n.id from unnest(_new) as n (id)
+            where exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
     end loop;
     -- Those that some want on a condition, and those that nobody wants as they are now.
     foreach _slot in array _slots loop
         perform outbox.await_commit(_slot, array(
             select e.id
             from outbox.event e
-            where e.slot = _slot and e.id = any (_new || _undone)
-                and (_object.mode = 'latest'
+            where e.slot = _slot and e.id = any (_new)
+                and (merge_events.partial or _object.mode = 'latest'
                     or exists (
                         select from outbox.subscription s
                         where s.pattern = any (outbox.patterns(e.type)) and s.special and s.status <> 'gone')

@@ -9,6 +9,7 @@ as $$
     -- Returns: an event type, or null for nothing.
     -- Touches: nothing.
     select case
+        when cardinality(net_type.types) = 0 then null
         when net_type.types[1] = net_type.object || '.Create' and net_type.types[cardinality(net_type.types)] = net_type.object || '.Delete' then null
         when net_type.types[1] = net_type.object || '.Create' then net_type.object || '.Create'
         when net_type.types[cardinality(net_type.types)] = net_type.object || '.Delete' then net_type.object || '.Delete'

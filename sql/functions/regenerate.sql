@@ -6,7 +6,7 @@ as $$
 -- after an upgrade, and after a watch changed. Replacing a function takes no lock on the user's table.
 -- Arguments: object, the watches of one object; null for all.
 -- Returns: how many functions were written.
--- Touches: select outbox.watch, outbox.object; creates or replaces outbox.capture_<id>() and outbox.render().
+-- Touches: select outbox.watch, outbox.object; creates or replaces outbox.capture_<id>(); see outbox.write_calls().
 declare
     _watch  outbox.watch;
     _source text;
@@ -31,14 +31,6 @@ begin
         execute format('revoke all on function outbox.capture_%s() from public', _watch.id);
         _count := _count + 1;
     end loop;
-    _source := outbox.render_source();
-    if not exists (
-        select from pg_proc p where p.proname = 'render' and p.pronamespace = 'outbox'::regnamespace and p.prosrc = _source)
-    then
-        execute format('create or replace function outbox.render(object text, ids text[]) returns setof outbox.rendered language plpgsql as %L', _source);
-        revoke all on function outbox.render(text, text[]) from public;
-        _count := _count + 1;
-    end if;
-    return _count;
+    return _count + outbox.write_calls();
 end
 $$;

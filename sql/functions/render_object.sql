@@ -16,6 +16,10 @@ declare
     _asked    text[] := array(select t.object_id from unnest(render_object.touched) t where t.object = render_object.object and t.last_op is distinct from 'D');
     _rendered outbox.rendered[];
     _events   bigint[];
+    _types    text[];
+    _type     text;
+    _patterns text[] := '{}';
+    _made     integer := 0;
 begin
     if cardinality(_asked) > 0 then
         if _object.on_error = 'abort' then
@@ -54,9 +58,24 @@ begin
         from due
         where due.shown
         order by due.object_id
-        returning id, error
+        returning id, type, error
     )
-    select array_agg(e.id order by e.id) filter (where e.error is null) into _events from event e;
-    return _events is not null and outbox.deliver(_slot, _events) > 0;
+    select array_agg(e.id order by e.id), array_agg(e.type order by e.id) into _events, _types from event e where e.error is null;
+    if _events is null then
+        return false;
+    end if;
+    foreach _type in array array(select distinct t from unnest(_types) t) loop
+        _patterns := _patterns || outbox.patterns(_type);
+    end loop;
+    if _object.mode = 'latest' or exists (
+        select from outbox.subscription s where s.pattern = any (_patterns) and s.special and s.status <> 'gone')
+    then
+        return outbox.deliver(_slot, _events) > 0;
+    end if;
+    foreach _type in array array(select distinct t from unnest(_types) t) loop
+        _made := _made + outbox.deliver_type(_slot, _type,
+            array(select e.id from unnest(_events, _types) as e (id, type) where e.type = _type), _now);
+    end loop;
+    return _made > 0;
 end
 $$;

@@ -2,7 +2,7 @@ create or replace function outbox.seal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
-set jit = off
+set jit = off set enable_seqscan = off
 as $$
 -- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
 --
@@ -18,19 +18,20 @@ as $$
 -- triggers change after it: a further event then, and nothing is lost.
 -- Raises: whatever a builder or gate raises, where the object says abort.
 -- Locks: outbox.object_head, the touched objects, FOR UPDATE in sorted order.
--- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting; insert or update outbox.object_head; insert outbox.event,
+-- Touches: delete outbox.sealing, outbox.touched, outbox.awaiting, outbox.changed; insert or update outbox.object_head; insert outbox.event,
 --   outbox.delivery.
 declare
     _touched outbox.touched[];
     _await   record;
     _name    text;
-    _made    integer;
+    _before  bigint;
     _wakes   boolean := false;
 begin
     delete from outbox.sealing s where s.xid = new.xid;
     if not found then
         return null;
     end if;
+    perform outbox.reach_again(new.xid);
     with taken as (
         delete from outbox.touched t where t.xid = new.xid returning t.*
     )
@@ -46,6 +47,20 @@ begin
     end if;
     for _await in
         with taken as (
+            delete from outbox.awaiting a where a.xid = new.xid and a.unmerged returning a.*
+        )
+        select e.watch, t.event_slot, array_agg(t.event_id order by t.event_id) as ids,
+            current_setting('outbox.written_' || e.watch, true) as hint
+        from taken t join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+        group by 1, 2
+        order by 1, min(t.event_id)
+    loop
+        _wakes := outbox.merge_events(_await.watch, _await.event_slot, _await.ids,
+            case when _await.hint like new.xid || ':%' then substring(_await.hint, ':([0-9]{1,18})')::bigint end, true, false, true) or _wakes;
+    end loop;
+    _before := (select s.last_value from outbox.delivery_id_seq s);
+    for _await in
+        with taken as (
             delete from outbox.awaiting a where a.xid = new.xid returning a.*
         )
         select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
@@ -54,17 +69,17 @@ begin
             left join outbox.object o on o.name = e.object
         group by 1, 2
     loop
-        _made := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything);
-        _wakes := _made > 0 or _wakes;
-        if _made = 0 then
-            -- Written only because later changes might have made something of it that somebody wants.
-            delete from outbox.event e
-            where e.slot = _await.event_slot and e.id = any (_await.ids)
-                and not (select o.history from outbox.object o where o.name = e.object)
-                and not exists (
-                    select from outbox.subscription s
-                    where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone');
-        end if;
+        _wakes := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything) > 0 or _wakes;
+        -- Written only because later changes might have made something of it that somebody wants.
+        delete from outbox.event e
+        where e.slot = _await.event_slot and e.id = any (_await.ids)
+            and not coalesce((select o.history from outbox.object o where o.name = e.object), true)
+            and not exists (
+                select from outbox.subscription s
+                where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone')
+            and not exists (select from outbox.delivery d where d.id > _before and d.event_id = e.id)
+            and not exists (select from outbox.fan_out f where f.event_id = e.id)
+            and not exists (select from outbox.attempt a where a.event_id = e.id);
     end loop;
     if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();

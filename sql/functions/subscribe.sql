@@ -71,7 +71,8 @@ begin
             subscribe.subscriber, subscribe.pattern, subscribe.url, subscribe.identity,
             coalesce(subscribe.headers, '{}'), coalesce(subscribe.concurrency, 16), coalesce(subscribe.deadline, '20 s'),
             coalesce(subscribe.max_attempts, 30), coalesce(subscribe.backoff_base, '5 s'),
-            greatest(coalesce(subscribe.backoff_cap, '6 h'), case when subscribe.backoff_cap is null then subscribe.backoff_base end),
+            greatest(coalesce(subscribe.backoff_cap, '6 h'),
+                case when subscribe.backoff_cap is null then subscribe.backoff_base end),
             _object_id, subscribe.filter, _path, subscribe.exclude_source, subscribe.envelope)
         on conflict (subscriber, pattern, md5(url), coalesce('=' || object_id, ''), md5(coalesce(filter::text, '')),
             md5(coalesce(filter_path::text, ''))) where status <> 'gone' do nothing

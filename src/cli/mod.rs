@@ -74,8 +74,8 @@ pub enum Command {
     /// Installs or upgrades schema outbox; twice is once, and any number at a time are one.
     ///
     /// Needs a role that may create a schema in the database, nothing more. Where it may not create the group roles
-    /// outbox_admin, outbox_relay and outbox_reader, it prints the statements for somebody who may; all works without
-    /// them when one role is all.
+    /// outbox_admin, outbox_relay, outbox_reader and outbox_builder, it prints the statements for somebody who may; all
+    /// works without them when one role is all.
     Migrate(Migrate),
     /// Takes triggers and schema outbox away; watched tables stay as they were.
     Uninstall(Uninstall),

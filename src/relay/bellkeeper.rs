@@ -24,6 +24,7 @@ pub(super) struct Bellkeeper {
     rings: Arc<Rings>,
     session: Option<Arc<Bell>>,
     next_ring: Instant,
+    /// [`Self::give_way`] was done, and nothing has undone it since.
     gave_way: bool,
     metrics: Metrics,
     listener: Option<AbortHandle>,
@@ -91,14 +92,22 @@ impl Bellkeeper {
             }),
             Step::Horizon => bell.horizon().await.map(|id| rule.horizon(id, Instant::now())),
             Step::Look(id) => bell.has_passed(id).await.map(|ended| rule.looked(ended)),
-            Step::Disarm => bell.disarm().await.map(|()| rule.disarmed()),
+            Step::Disarm => bell.disarm().await.map(|()| {
+                self.gave_way = false;
+                rule.disarmed();
+            }),
             Step::Claim | Step::Wait(_) => Ok(()),
         };
         self.note(result, rule);
     }
 
+    /// A claim failed: what it had locked was passed over by whoever looked meanwhile, so giving way before does not count.
+    pub(super) fn claim_failed(&mut self) {
+        self.gave_way = false;
+    }
+
     /// This relay cannot claim: commits ring from now on, if that is for it to say, and the others are woken for what has
-    /// been committed, and for what a claim of ours that failed had locked.
+    /// been committed, and for what a claim of ours that failed had locked. Done once for each such claim.
     pub(super) async fn give_way(&mut self, rule: &mut Doorbell) {
         let Some(bell) = self.session.clone().filter(|_| !self.gave_way) else { return };
         self.gave_way = true;

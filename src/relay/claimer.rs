@@ -26,6 +26,8 @@ use crate::store::Wanted;
 const SETTINGS_PAUSE: Duration = Duration::from_secs(5);
 /// After a claim failed, at least.
 const CLAIM_PAUSE: Duration = Duration::from_millis(100);
+/// While claims find work, between two looks for events that writers have left to relays.
+const EXPAND_PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Claimer {
     link: Link,
@@ -41,6 +43,8 @@ pub(super) struct Claimer {
     bell: Bellkeeper,
     /// No claim before this: the last one failed.
     not_before: Instant,
+    /// When to look for events that are not expanded, although there is work.
+    next_expand: Instant,
     stop: Stop,
 }
 
@@ -66,6 +70,7 @@ impl Claimer {
             posts: JoinSet::new(),
             underway: HashMap::new(),
             not_before: now,
+            next_expand: now,
             stop,
         }
     }
@@ -100,7 +105,10 @@ impl Claimer {
                         Ok(0) if self.settings.once && idle => break,
                         Ok(_) => {}
                         Err(problem) if self.settings.once => return Err(problem),
-                        Err(_) => self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE),
+                        Err(_) => {
+                            self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE);
+                            self.bell.claim_failed();
+                        }
                     }
                 }
                 // When there is no way, commits are to ring for the others; full, there is no need.
@@ -146,7 +154,8 @@ impl Claimer {
     }
 
     /// One claim, and the start of what it gave. A claim that gave something is followed by another at once: it stops at
-    /// nothing, or where a subscription has all it may have.
+    /// nothing, or where a subscription has all it may have. What writers have left to relays is work as well: a claim that
+    /// gave nothing looks for that before it says so, so what makes sure that no delivery is overlooked holds for it too.
     async fn claim(&mut self) -> Result<usize, RelayError> {
         let wanted = self.scheduler.wanted();
         self.settings.health.claiming();
@@ -159,9 +168,13 @@ impl Claimer {
             }
         };
         let asked = Instant::now();
-        let claimed = store.claim(&self.settings.name, &wanted).await;
-        let claims = match claimed {
-            Ok(claims) => claims,
+        let claimed = match store.claim(&self.settings.name, &wanted).await {
+            Ok(claims) if claims.is_empty() => store.expand().await.map(|made| (claims, made.is_some())),
+            Ok(claims) => Ok((claims, false)),
+            Err(problem) => Err(problem),
+        };
+        let (claims, expanded) = match claimed {
+            Ok(found) => found,
             Err(problem) => {
                 self.settings.metrics.claim_failed();
                 self.link.failed(&problem);
@@ -172,7 +185,7 @@ impl Claimer {
         if !claims.is_empty() {
             self.doorbell.took(asked.elapsed());
         }
-        self.doorbell.claimed(!claims.is_empty(), Instant::now());
+        self.doorbell.claimed(expanded || !claims.is_empty(), Instant::now());
         if !self.settings.once && self.doorbell.rests(Instant::now()) {
             // When it fails the next claim will, and says so.
             if let Ok(Some(due)) = store.next_due(asked.elapsed()).await {
@@ -200,7 +213,24 @@ impl Claimer {
         for claim in claims {
             self.start(claim);
         }
-        Ok(count)
+        if count > 0 {
+            self.expand().await;
+        }
+        Ok(count + usize::from(expanded))
+    }
+
+    /// Where claims never come to an end, what writers have left to relays does not wait for that.
+    async fn expand(&mut self) {
+        let now = Instant::now();
+        if now < self.next_expand {
+            return;
+        }
+        self.next_expand = now + EXPAND_PAUSE;
+        let Some(store) = self.link.at_hand() else { return };
+        if let Err(problem) = store.expand().await {
+            self.link.failed(&problem);
+            self.not_before = self.link.next_try().max(Instant::now() + CLAIM_PAUSE);
+        }
     }
 
     fn start(&mut self, claim: Claim) {

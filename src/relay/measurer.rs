@@ -77,6 +77,7 @@ fn waiting(row: &Measured) -> Option<Waiting> {
         subscriber: row.subscriber.clone().unwrap_or_default(),
         due_at: row.due_at?,
         due_for: row.due_for?,
+        delivery: row.first_due?,
     })
 }
 

@@ -186,6 +186,9 @@ begin
         begin
             if not exists (select from pg_catalog.pg_roles where rolname = _role) then
                 execute pg_catalog.format('create role %I nologin', _role);
+                if _role = 'outbox_builder' and not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+                    execute pg_catalog.format('grant outbox_builder to %I', current_user);
+                end if;
             end if;
         exception
             when insufficient_privilege then

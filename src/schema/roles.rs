@@ -1,4 +1,4 @@
-//! The three group roles. They belong to the cluster, not to the database, and making them takes a right
+//! The group roles. They belong to the cluster, not to the database, and making them takes a right
 //! that an installer need not have.
 
 use tokio_postgres::Client;
@@ -7,8 +7,19 @@ use tokio_postgres::error::SqlState;
 use super::error::SchemaError;
 use super::session::Tries;
 
-/// Who steers, who relays, who looks on. None can log in; people and daemons become members.
-pub const GROUP_ROLES: [&str; 3] = ["outbox_admin", "outbox_reader", "outbox_relay"];
+/// Who steers, who looks on, who relays: people and daemons become members. And who builders run as that cannot be trusted
+/// with more (`outbox.write_calls`): of that the schema's owner becomes a member, and nobody else. None can log in.
+pub const GROUP_ROLES: [&str; 4] = ["outbox_admin", "outbox_builder", "outbox_reader", "outbox_relay"];
+
+/// The schema's owner must be a member to give it functions; a superuser need not be.
+pub(super) const BECOME_BUILDER: &str = "\
+do $outbox$
+begin
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+        execute pg_catalog.format('grant outbox_builder to %I', current_user);
+    end if;
+end
+$outbox$";
 
 /// Which of the group roles exist, such as `admin,relay`.
 ///
@@ -17,7 +28,7 @@ pub const GROUP_ROLES: [&str; 3] = ["outbox_admin", "outbox_reader", "outbox_rel
 /// printed script, so that both record the same text. Sorting by `name` ignores the locale.
 pub(super) const PRESENT: &str = "\
 (select coalesce(string_agg(pg_catalog.substr(rolname, 8), ',' order by rolname), '')
- from pg_catalog.pg_roles where rolname in ('outbox_admin', 'outbox_reader', 'outbox_relay'))";
+ from pg_catalog.pg_roles where rolname in ('outbox_admin', 'outbox_builder', 'outbox_reader', 'outbox_relay'))";
 
 /// The statement that makes one of them.
 pub(super) fn create(role: &str) -> String {
@@ -66,6 +77,9 @@ async fn create_one(client: &Client, role: &str) -> Result<bool, SchemaError> {
     let mut tries = Tries::new();
     loop {
         let Err(error) = client.batch_execute(&create(role)).await else {
+            if role == "outbox_builder" {
+                client.batch_execute(BECOME_BUILDER).await.map_err(SchemaError::during(doing))?;
+            }
             return Ok(true);
         };
         if matches!(error.code(), Some(&SqlState::DUPLICATE_OBJECT | &SqlState::UNIQUE_VIOLATION)) {
@@ -83,7 +97,10 @@ pub(super) fn notice(missing: &[&str]) -> Option<String> {
     if missing.is_empty() {
         return None;
     }
-    let statements: Vec<String> = missing.iter().map(|role| create(role)).collect();
+    let mut statements: Vec<String> = missing.iter().map(|role| create(role)).collect();
+    if missing.contains(&"outbox_builder") {
+        statements.push("grant outbox_builder to …;  -- the owner of schema outbox".to_owned());
+    }
     Some(format!(
         "not all group roles exist and this role may not create roles. The owner of schema outbox needs \
          none; for others let a DBA run the following, then run `outboxd migrate` again to apply the \

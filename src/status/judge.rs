@@ -98,6 +98,12 @@ fn notes(found: &Value) -> Vec<Value> {
     if held_back > 0 {
         notes.push(say(format!("{} held back: paused or disabled", count(held_back, "delivery")), None));
     }
+    let fanning_out = whole(&found["totals"], "fanning_out");
+    if fanning_out > 0 {
+        let events = count(fanning_out, "event");
+        let what = format!("{events} wanted by very many: relays are making the deliveries");
+        notes.push(say(what, Some("select * from outbox.fanning_out;")));
+    }
     if let Some(reason) = found["doorbell_silence"].as_str() {
         let what = format!("commits do not wake relays, which look by themselves: {reason}");
         notes.push(say(what, None));
@@ -172,11 +178,12 @@ mod tests {
     fn what_is_worth_knowing_is_no_trouble() {
         let found = found(|found| {
             found["totals"]["held_back"] = json!(5);
+            found["totals"]["fanning_out"] = json!(1);
             found["doorbell_silence"] = json!("it is off");
             found["leaves_not_emptied"] = json!([{"leaf": "event_1", "obstacle": "pid 7"}]);
             found["old_transactions"] =
                 json!([{"who": "pid 7", "holds": "vacuum", "age_s": 7200, "remedy": "end it"}]);
         });
-        assert_eq!((found["healthy"].clone(), list(&found, "notes").len()), (json!(true), 4), "{found:#}");
+        assert_eq!((found["healthy"].clone(), list(&found, "notes").len()), (json!(true), 5), "{found:#}");
     }
 }

@@ -1,4 +1,4 @@
-//! `outbox.claim()`.
+//! `outbox.claim()`, and what is done when it finds too little: `outbox.expand()`, `outbox.next_due()`.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::model::{Claim, Context, Message};
 /// A claim of 15 s gives leases that are too old to be used: one that meets an envelope without end is over before, and what
 /// else it has claimed is sent.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// Subscriptions looked at in one call of `outbox.expand()`: some 20 ms.
+const EXPAND_BATCH: i32 = 1000;
 
 /// What a relay can start now.
 #[derive(Debug, Default, Clone)]
@@ -50,6 +53,17 @@ impl Store {
             .await?;
         let received = Instant::now();
         Ok(rows.iter().map(|row| claim(row, asked, received)).collect())
+    }
+
+    /// Makes deliveries of an event that its writer has left to relays, for the next so many subscriptions. `None` when
+    /// there is no such event; otherwise how many, and it is worth calling again.
+    ///
+    /// # Errors
+    /// When the statement fails; then nothing of it has happened.
+    pub async fn expand(&self) -> Result<Option<i32>, StoreError> {
+        let statement = "select outbox.expand($1)";
+        let rows = self.run("making deliveries", statement, &[(&EXPAND_BATCH, Type::INT4)]).await?;
+        Ok(rows.first().and_then(|row| row.get(0)))
     }
 
     /// How long until the next delivery becomes due that was not due yet this long ago, which is before the last claim: what

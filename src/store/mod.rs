@@ -30,10 +30,11 @@ use crate::conninfo::Conninfo;
 use crate::database::{self, ConnectError, Connection};
 
 /// The functions that a relay calls, for `outboxd check`: a test compares them with the statements here.
-pub const RELAY_FUNCTIONS: [&str; 14] = [
+pub const RELAY_FUNCTIONS: [&str; 15] = [
     "cancel_gone",
     "claim",
     "doorbell_silence",
+    "expand",
     "leave_duty",
     "measure",
     "next_due",

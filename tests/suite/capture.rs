@@ -149,7 +149,8 @@ const KEYS: &[Case] = &[
     },
     Case {
         promise: "a column of a table without a primary key, twins included",
-        setup: "create table item (code text, note text); select outbox.watch('item', 'Item', id => 'code');",
+        setup: "create table item (code text, note text); \
+                select outbox.watch('item', 'Item', id => 'code', mode => 'each');",
         act: "insert into item values ('a', '1'), ('a', '2'), ('b', '3'); update item set note = note || \
             '!'; \
               update item set code = 'c' where code = 'b'; delete from item where code = 'a'",

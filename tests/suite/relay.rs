@@ -37,8 +37,10 @@ fn once_drains_says_how_much_and_exits() {
 fn two_relays_share_the_work_without_a_duplicate_or_a_loss() {
     let stage = Stage::new("two_relays");
     stage.subscribe("concurrency => 32");
-    stage.emit(2000);
     let _relays = [stage.relay(), stage.relay()];
+    // Both look before there is work: one that starts a second later might find none left.
+    stage.db.wait_until("select count(*) = 2 from outbox.relay", SOON);
+    stage.emit(2000);
     let requests = stage.receiver.wait_for(2000, SOON);
     stage.wait_until_drained();
     assert_eq!(ids(&requests).iter().collect::<HashSet<_>>().len(), 2000);
@@ -112,21 +114,29 @@ fn a_subscriber_that_hangs_delays_nobody_else() {
     let _relay = stage.relay_with(&["--in-flight-max", "8"]);
     let all = format!("select not exists (select from outbox.delivery where subscription = {quick})");
     stage.db.wait_until(&all, SOON);
-    assert_eq!((gate.waiting(), stage.receiver.count()), (4, 104));
+    stage.receiver.wait_for(104, SOON);
+    assert_eq!((stage.receiver.count(), stage.count("outbox.attempt")), (104, 100));
     gate.open();
     stage.wait_until_drained();
 }
 
 // Answers that are none.
 
+/// A deadline that nothing here comes near.
+const PATIENT: &str = "20 s";
+
 /// What a raw receiver does with a connection.
 type Script = fn(&mut dyn Duplex);
 
-/// One delivery to a scripted receiver, sent once under a deadline of half a second; the row in the ledger,
-/// and how long the POST took.
-fn answered(stage: &Stage, script: impl Fn(&mut dyn Duplex) + Send + Sync + 'static) -> (Value, f64) {
+/// One delivery to a scripted receiver, sent once; the row in the ledger, and how long the POST took.
+fn answered(
+    stage: &Stage,
+    deadline: &str,
+    script: impl Fn(&mut dyn Duplex) + Send + Sync + 'static,
+) -> (Value, f64) {
     let raw = RawReceiver::start(Some(&TlsOptions::new(stage.authority.server(&LOCAL))), script);
-    let subscription = stage.subscribe_url(&raw.url("/"), "max_attempts => 1, deadline => '500 ms'");
+    let settings = format!("max_attempts => 1, deadline => '{deadline}'");
+    let subscription = stage.subscribe_url(&raw.url("/"), &settings);
     stage.db.psql(&format!("select outbox.ping({subscription})"));
     let output = stage.once();
     assert_eq!(output.code, 0, "{output:?}");
@@ -165,12 +175,12 @@ fn the_deadline_ends_an_attempt_however_the_subscriber_drags_it_out() {
         }),
     ];
     for (hint, script) in scripts {
-        let (row, took) = answered(&stage, script);
+        let (row, took) = answered(&stage, "1 s", script);
         assert_eq!((text(&row, "class"), text(&row, "error_class")), ("unknown", "timeout"), "{hint}: {row}");
         let sentence =
-            "the deadline of 500ms passed before the subscriber answered; a subscriber should answer first";
+            "the deadline of 1s passed before the subscriber answered; a subscriber should answer first";
         assert!(text(&row, "error").starts_with(sentence), "{row}");
-        assert!((400.0..2000.0).contains(&took), "{hint} took {took} ms");
+        assert!((900.0..5000.0).contains(&took), "{hint} took {took} ms");
     }
 }
 
@@ -178,27 +188,27 @@ fn the_deadline_ends_an_attempt_however_the_subscriber_drags_it_out() {
 fn a_body_that_never_comes_changes_nothing_about_the_status() {
     let stage = Stage::new("stalls");
     for (status, class, outcome) in [(200, "delivered", "delivered"), (500, "rejected", "dead")] {
-        let (row, took) = answered(&stage, move |stream| {
+        let (row, took) = answered(&stage, "1 s", move |stream| {
             read_request(stream);
             write(stream, format!("HTTP/1.1 {status} X\r\ncontent-length: 64\r\n\r\nsome").as_bytes());
             drop(stream.read(&mut [0]));
         });
         assert_eq!((text(&row, "class"), &row["status"]), (class, &json!(status)));
         assert_eq!((text(&row, "outcome"), text(&row, "response")), (outcome, "some"));
-        assert!(took < 2000.0, "took {took} ms");
+        assert!(took < 5000.0, "took {took} ms");
     }
 }
 
 #[test]
 fn of_an_endless_body_the_beginning_is_kept() {
     let stage = Stage::new("endless");
-    let (row, took) = answered(&stage, |stream| {
+    let (row, took) = answered(&stage, PATIENT, |stream| {
         read_request(stream);
         write(stream, b"HTTP/1.1 500 X\r\n\r\n");
         while write(stream, &[b'a'; 4096]) {}
     });
     assert_eq!((text(&row, "class"), text(&row, "response").len()), ("rejected", 4096));
-    assert!(took < 2000.0, "took {took} ms");
+    assert!(took < 5000.0, "took {took} ms");
 }
 
 #[test]
@@ -209,7 +219,7 @@ fn an_answer_that_is_not_http_is_recorded_as_such() {
     let two = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab";
     for answer in ["SSH-2.0-OpenSSH_9.2\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", two, &huge, &many] {
         let bytes = answer.as_bytes().to_vec();
-        let (row, _) = answered(&stage, move |stream| {
+        let (row, _) = answered(&stage, PATIENT, move |stream| {
             read_request(stream);
             write(stream, &bytes);
             drop(stream.read(&mut [0]));
@@ -228,7 +238,7 @@ fn an_answer_that_is_not_http_is_recorded_as_such() {
 fn an_odd_status_is_a_rejection_like_any_other() {
     let stage = Stage::new("odd_status");
     for status in [101, 304, 471, 999] {
-        let (row, _) = answered(&stage, move |stream| {
+        let (row, _) = answered(&stage, PATIENT, move |stream| {
             read_request(stream);
             write(stream, format!("HTTP/1.1 {status} Odd\r\ncontent-length: 0\r\n\r\n").as_bytes());
         });
@@ -240,7 +250,7 @@ fn an_odd_status_is_a_rejection_like_any_other() {
 #[test]
 fn a_connection_closed_in_place_of_an_answer_leaves_it_unknown() {
     let stage = Stage::new("closes");
-    let (row, _) = answered(&stage, |stream| drop(read_request(stream)));
+    let (row, _) = answered(&stage, PATIENT, |stream| drop(read_request(stream)));
     assert_eq!((text(&row, "class"), text(&row, "error_class")), ("unknown", "connection_lost"), "{row}");
     assert!(text(&row, "error").contains("closed the connection without an answer"), "{row}");
     assert!(text(&row, "error").contains("may do so, and ours is identity \"default\""), "{row}");

@@ -144,7 +144,7 @@ fn both(house: House) -> [(House, Option<House>); 2] {
     other
         .cluster
         .admin()
-        .psql("create role outbox_admin; create role outbox_relay; create role outbox_reader");
+        .psql("create role outbox_admin; create role outbox_builder; create role outbox_relay; create role outbox_reader");
     [(house, None), (House::new(), Some(other))]
 }
 

@@ -21,6 +21,7 @@ const HELPERS: &str = "
         update outbox.attempt set slot = shifted(slot, n), event_slot = shifted(event_slot, n),
             started_at = started_at - make_interval(days => n);
         update outbox.delivery set event_slot = shifted(event_slot, n);
+        update outbox.fan_out set event_slot = shifted(event_slot, n);
         update outbox.dead_letter set event_slot = shifted(event_slot, n), died_at = died_at - make_interval(days => n) $$;
     create procedure turn(inout said text default '') language plpgsql as $$
     declare

@@ -67,7 +67,7 @@ fn databases_of_one_cluster_install_at_once_and_share_the_group_roles() {
     for db in &databases {
         expect_code(0, &on(db, &["migrate", "--check"]));
         assert_eq!(
-            db.psql("select digest like '%/roles=admin,reader,relay' from outbox.definition_history"),
+            db.psql("select digest like '%/roles=admin,builder,reader,relay' from outbox.definition_history"),
             "t"
         );
     }
@@ -83,7 +83,14 @@ fn the_owner_of_a_database_needs_no_other_right_and_no_other_role() {
     expect_code(0, &migrated);
     let statements: Vec<_> =
         migrated.stdout.lines().filter_map(|line| line.strip_prefix("  create role ")).collect();
-    assert_eq!(statements, ["outbox_admin nologin;", "outbox_reader nologin;", "outbox_relay nologin;"]);
+    let expected = [
+        "outbox_admin nologin;",
+        "outbox_builder nologin;",
+        "outbox_reader nologin;",
+        "outbox_relay nologin;",
+    ];
+    assert_eq!(statements, expected);
+    expect_text(&migrated.stdout, "grant outbox_builder to …;");
     expect_text(&migrated.stdout, "let a DBA run the following, then run `outboxd migrate` again");
     expect_code(0, &on_as(&db, "shop", &["migrate", "--check"]));
 

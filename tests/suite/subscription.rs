@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::installed::{EVENTS, installed, login_roles};
 use crate::support::{Database, shared};
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(30);
 
 /// A database with types `Order.Paid`, `Order.Line.Added`, `Order` and `Invoice.Paid`.
 fn catalogue(hint: &str) -> Database {

@@ -120,8 +120,8 @@ fn a_start_that_fails_is_never_called_ready() {
 fn the_watchdog_is_fed_well_within_its_limit_and_not_by_a_process_that_stands_still() {
     let stage = Stage::new("systemd_watchdog");
     let manager = Manager::new();
-    let limit = Duration::from_millis(1200);
-    let relay = manager.start(&stage, &stage.db.url(), Some("1200000"));
+    let limit = Duration::from_millis(2400);
+    let relay = manager.start(&stage, &stage.db.url(), Some("2400000"));
     manager.until("WATCHDOG=1");
     let mut last = Instant::now();
     for _ in 0..5 {

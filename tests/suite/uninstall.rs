@@ -54,7 +54,7 @@ fn a_database_is_afterwards_what_it_was_before() {
         ]
     );
     assert!(lines[4].ends_with(&format!("/{}: schema outbox is gone", db.name())), "{lines:?}");
-    assert_eq!(lines.last(), Some(&"  drop role outbox_admin, outbox_reader, outbox_relay;"));
+    assert_eq!(lines.last(), Some(&"  drop role outbox_admin, outbox_builder, outbox_reader, outbox_relay;"));
     assert_eq!(sorted(&everything_in(shared(), &db)), sorted(&before));
 }
 

@@ -170,7 +170,7 @@ async fn watches_go_on_capturing_through_an_upgrade_by_what_the_new_release_writ
     let db = installed(shared(), "upgrade");
     db.psql(
         "create table customer (id int primary key, name text);
-         select outbox.watch('customer', 'Customer', history => true)",
+         select outbox.watch('customer', 'Customer', history => true, mode => 'each')",
     );
     let writer = db.session().await;
     writer.execute("insert into customer values (1, 'a'); begin; insert into customer values (2, 'b')").await;

@@ -51,7 +51,13 @@ fn other_arguments_change_the_watch() {
     db.psql("delete from outbox.subscription; insert into item values (3, 'c')");
     assert_eq!(db.psql("select count(*) from outbox.event"), "3", "history is kept");
     db.psql("select outbox.watch('item', 'Item'); insert into item values (4, 'd')");
-    assert_eq!(db.psql("select count(*), max(id_expression) from outbox.event, outbox.watch"), "3|");
+    assert_eq!(
+        db.psql("select count(*), max(id_expression) from outbox.event, outbox.watch"),
+        "4|",
+        "what belongs to the object stays"
+    );
+    db.psql("select outbox.watch('item', 'Item', history => false); insert into item values (5, 'e')");
+    assert_eq!(db.psql("select count(*) from outbox.event"), "4");
 }
 
 #[test]
@@ -226,8 +232,13 @@ fn nobody_watches_or_unwatches_the_table_of_another() {
         "outbox.watch('item', 'Item', id => 'note')",
         "outbox.unwatch('item')",
         "outbox.unwatch('item', 'Item')",
-        "outbox.register_watch('item', 'Mine', null, false, 2000)",
-        "outbox.register_watch('item', 'Item', null, true, 2000)",
+        "outbox.watch('item', 'Item', through => 'select id from changed')",
+        "outbox.define_object('Mine', 'item')",
+        "outbox.define_object('Item', 'item', mode => 'each')",
+        "outbox.register_watch('item', 'Mine', null, null, '{}', false, 2000, null, null, null, null, null)",
+        "outbox.register_watch('item', 'Item', null, null, '{}', true, 2000, null, null, null, null, null)",
+        "outbox.register_object('Mine', 'item', null, null, null, 'each', 'full', 'abort', false)",
+        "outbox.register_object('Item', 'item', null, null, null, 'each', 'full', 'abort', false)",
         "outbox.forget_watch(1)",
     ] {
         let error = db.try_psql_as("neighbour", &format!("select {call}")).unwrap_err();
@@ -237,6 +248,7 @@ fn nobody_watches_or_unwatches_the_table_of_another() {
     }
     assert_eq!(db.psql_as("neighbour", "select * from outbox.watches_of('item')"), "");
     assert_eq!(db.psql("select object, id_expression from outbox.watch"), "Item|");
+    assert_eq!(db.psql("select name, mode, owner from outbox.object"), "Item|transaction|table_owner");
 }
 
 #[test]
@@ -292,7 +304,7 @@ async fn two_sessions_that_watch_the_same_table_at_once_make_one_watch() {
     first.execute("begin; select outbox.watch('item', 'Item')").await;
     let waiting = second.clone();
     let task = tokio::spawn(async move { waiting.try_execute("select outbox.watch('item', 'Item')").await });
-    db.wait_until_locked_out(second.pid(), std::time::Duration::from_secs(10)).await;
+    db.wait_until_locked_out(second.pid(), std::time::Duration::from_secs(30)).await;
     first.execute("commit").await;
     task.await.unwrap().unwrap();
     assert_eq!(db.psql(LEFT_BEHIND), "3|1|1");

@@ -4,6 +4,7 @@ use super::screen::{Ink, Screen};
 use crate::stage::Stage;
 
 /// Lines to paste for what a workload has made.
+#[derive(Clone, Copy)]
 pub(crate) struct Lines {
     /// For psql.
     pub(crate) change: &'static [&'static str],

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::sessions::Outcome;
-use crate::event::since_1970_ms;
+use crate::event::{Event, since_1970_ms};
 use crate::support::{Database, Session};
 
 /// How long a question may take.
@@ -32,6 +32,19 @@ pub(crate) struct Stored {
     /// In microseconds since 1970. A savepoint's is that of its transaction.
     pub(crate) committed_us: i64,
     pub(crate) captured_us: i64,
+    id: u64,
+    kind: String,
+    object_id: String,
+}
+
+impl Stored {
+    /// The event, as a POST that arrived then (milliseconds since 1970) brings it.
+    pub(crate) fn event(&self, arrived_ms: f64) -> Event {
+        #[allow(clippy::cast_precision_loss, reason = "microseconds since 1970 fit until 2255")]
+        let captured_ms = self.captured_us as f64 / 1000.0;
+        let (kind, object_id) = (self.kind.clone(), self.object_id.clone());
+        Event { kind, object_id, sequence: self.id, data: Value::Null, age_ms: arrived_ms - captured_ms }
+    }
 }
 
 /// An attempt that failed, or a delivery that ended undelivered.
@@ -159,10 +172,11 @@ impl Lookout {
     fn stored(&mut self, which: &str, committed_us: Option<&[i64]>) -> Vec<Stored> {
         let then = committed_us.map_or_else(String::new, |at| format!("where us = any ('{{{}}}')", list(at)));
         let rows = self.rows(&format!(
-            "select json_build_array(uid, xid, us, captured) from (select replace(e.uid::text, '-', ''), e.xmin::text, \
+            "select json_build_array(uid, xid, us, captured, id, type, object_id) \
+             from (select replace(e.uid::text, '-', ''), e.xmin::text, \
                  (extract(epoch from pg_xact_commit_timestamp(e.xmin)) * 1000000)::bigint, \
-                 (extract(epoch from e.occurred_at) * 1000000)::bigint \
-             from outbox.event e where {which} order by e.id) e (uid, xid, us, captured) {then}"
+                 (extract(epoch from e.occurred_at) * 1000000)::bigint, e.id, e.type, e.object_id \
+             from outbox.event e where {which} order by e.id) e (uid, xid, us, captured, id, type, object_id) {then}"
         ));
         let stored = |row: &Vec<Value>| {
             Some(Stored {
@@ -170,6 +184,9 @@ impl Lookout {
                 xid: row.get(1)?.as_str()?.parse().ok()?,
                 committed_us: row.get(2)?.as_i64().unwrap_or(0),
                 captured_us: row.get(3)?.as_i64()?,
+                id: row.get(4)?.as_u64()?,
+                kind: row.get(5)?.as_str()?.to_owned(),
+                object_id: row.get(6)?.as_str().unwrap_or_default().to_owned(),
             })
         };
         rows.iter().filter_map(stored).collect()

@@ -42,7 +42,7 @@ pub(crate) fn stay(stage: &Stage, lines: &Lines) -> Result<(), String> {
     let mut live = Live {
         stage,
         lines,
-        subscriber: Subscriber::new(&stage.receiver, sender),
+        subscriber: Subscriber::new(&stage.stations, sender),
         relay: Some(relay),
         log: ServerLog::follow(&stage.cluster.base_dir().join("data/log"))?,
         lookout: Lookout::new(&stage.database)?,

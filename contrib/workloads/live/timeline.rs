@@ -14,7 +14,7 @@ use super::sessions::{Outcome, Sessions, Transaction};
 use super::subscriber::Arrival;
 use super::tally::{Budget, Tally};
 use super::told::{self, Post, age, counted};
-use crate::event::{Event, since_1970_ms};
+use crate::event::{Event, signed, since_1970_ms};
 
 /// How long a POST waits for its statement to appear in the log, in the worst case and before a statement without a number
 /// is considered.
@@ -182,7 +182,7 @@ impl Timeline {
 
     /// Shows the POSTs whose statements have been shown, or will not be.
     fn tell_posts(&mut self, screen: &mut Screen, lookout: &mut Lookout) {
-        let unknown = |held: &&Held| matches!(held.origin, Origin::NotAsked) && !self.told.knows(&held.uid);
+        let unknown = |held: &&Held| matches!(held.origin, Origin::NotAsked);
         let uids: Vec<&str> = self.held.iter().filter(unknown).map(|held| held.uid.as_str()).collect();
         let mut found: HashMap<String, Stored> = HashMap::new();
         if !uids.is_empty() {
@@ -247,17 +247,24 @@ impl Timeline {
         self.last_error = None;
     }
 
-    /// Who was meant and what it says. Secrets may have changed since they were last asked for.
+    /// Who was meant and what it is about: the body has whatever form the subscriber wants. Secrets may have changed since
+    /// they were last asked for.
     fn verified(&mut self, lookout: &mut Lookout, held: &Held) -> Result<(String, Event), String> {
+        let request = &held.arrival.request;
         let key = held.webhook_id.rsplit('_').next().unwrap_or_default();
-        if let Some((subscriber, secret)) = self.secrets.get(key)
-            && let Ok(event) = Event::verified(secret, &held.arrival.request)
-        {
-            return Ok((subscriber.clone(), event));
-        }
-        let (subscriber, secret) = lookout.secret(key).ok_or("nobody has a subscription with its key")?;
-        let event = Event::verified(&secret, &held.arrival.request)?;
-        self.secrets.insert(key.to_owned(), (subscriber.clone(), secret));
+        let known = self.secrets.get(key).filter(|(_, secret)| signed(secret, request).is_ok());
+        let subscriber = if let Some((subscriber, _)) = known {
+            subscriber.clone()
+        } else {
+            let (subscriber, secret) = lookout.secret(key).ok_or("nobody has a subscription with its key")?;
+            signed(&secret, request)?;
+            self.secrets.insert(key.to_owned(), (subscriber.clone(), secret));
+            subscriber
+        };
+        let event = match &held.origin {
+            Origin::Stored(stored) => stored.event(since_1970_ms(request.arrived_at)),
+            Origin::NotAsked | Origin::Nothing => Event::of_body(request)?,
+        };
         Ok((subscriber, event))
     }
 
