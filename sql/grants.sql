@@ -77,7 +77,8 @@ begin
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
-            outbox.body(outbox.event) to outbox_admin;
+            outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
+            outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

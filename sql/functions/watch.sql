@@ -10,8 +10,8 @@ as $$
 -- .Update and .Delete; of an object with a builder (outbox.define_object()) the table becomes a member, and its changes Updates. Twice
 -- is once; called with other arguments it changes the watch.
 -- A partitioned table is watched with all its partitions, and a table that others inherit from with those: one watch, whichever of them a
--- statement names. What comes later is in the view outbox.unwatched until outbox.rewatch() is called. A row that moves between partitions is an
--- Update. Of a table that inherits, the columns of relation are sent, and they name it: its id should be unique over all of them.
+-- statement names. What comes later is in the view outbox.unwatched until outbox.rewatch() is called. A row that moves between partitions has
+-- another key; where id names it without that, Delete and Create come to an Update in one transaction. Of a table that inherits, the columns of relation are sent, and they name it: its id should be unique over all of them.
 -- TRUNCATE is no event: it does not say which rows it took, and neither is anything under session_replication_role = replica,
 -- where Postgres fires no ordinary triggers: logical replication into a watched table, restoring by pg_restore --disable-triggers.
 -- Arguments:

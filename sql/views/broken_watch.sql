@@ -9,7 +9,13 @@ from outbox.watch w
         select pg_catalog.to_regprocedure(format('outbox.capture_%s()', w.id)) as capture,
             o.builder is not null and o.root = w.relation as is_root,
             case when o.builder is null then 'events come without an id' else 'its changes give no events' end as unnamed,
-            not outbox.capture_is_trusted(w.relation) as is_guarded
+            not outbox.capture_is_trusted(w.relation) as is_guarded,
+            -- The labels that conditions name are in the function: outbox.capture_source() looked for them.
+            coalesce((
+                select outbox.labels_stand(
+                    pg_catalog.replace(pg_catalog.substring(p.prosrc, 'outbox\.labels_stand\(''((?:[^'']|'''')*)''\)'), '''''', '''')::text[])
+                from pg_catalog.pg_proc p where p.oid = pg_catalog.to_regprocedure(format('outbox.capture_%s()', w.id))
+            ), true) as labels_stand
     ) known
     cross join lateral (
         -- The same watch once more. All of it is said: what outbox.watch() is not told, it sets to its default. A column that is named
@@ -103,16 +109,13 @@ from outbox.watch w
         select 'a column of the id expression has another type now: ' || known.unnamed, again.remedy
         where w.id_expression is not null and not outbox.capture_knows(w.relation, w.id_columns, known.capture)
         union all
-        select 'a column of the conditions has another type now: no condition is applied, every change is an event', again.remedy
-        where cardinality(w.condition_columns) > 0 and not outbox.capture_knows(w.relation, w.id_columns || w.condition_columns, known.capture)
-            and (w.id_expression is null or outbox.capture_knows(w.relation, w.id_columns, known.capture))
-        union all
-        select 'an enum that the conditions name, or one of its values, was renamed: no condition is applied, every change is an event',
-            again.edited
-        from pg_catalog.pg_proc p
-        where p.oid = known.capture
-            and not outbox.labels_stand(
-                pg_catalog.replace(pg_catalog.substring(p.prosrc, 'outbox\.labels_stand\(''((?:[^'']|'''')*)''\)'), '''''', '''')::text[])
+        select case when not known.labels_stand then 'an enum that the conditions name, or one of its values, was renamed'
+                else 'a column of the conditions has another type now' end || ': no condition is applied, every change is an event',
+            case when known.labels_stand then again.remedy else again.edited end
+        where not known.labels_stand
+            or cardinality(w.condition_columns) > 0
+                and not outbox.capture_knows(w.relation, w.id_columns || w.condition_columns, known.capture)
+                and (w.id_expression is null or outbox.capture_knows(w.relation, w.id_columns, known.capture))
         union all
         -- What an object calls is the business of its root; of a member, only the way to it.
         select f.what || ' ' || f.called || case when f.proc is null then ' is not there' else ' is not SECURITY DEFINER any more' end
