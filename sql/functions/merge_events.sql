@@ -1,4 +1,5 @@
-create or replace function outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean)
+create or replace function outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean,
+    sealing boolean default false)
 returns boolean
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -9,13 +10,15 @@ as $$
 -- Arguments: watch, who wrote; slot and events, what it has just written, without deliveries (of type = or - when it is no event
 --   for itself: only the data, or only that the row is gone); since, the first event of the transaction as
 --   far as is known, or null; partial, whether changes of them may come that are not wanted for themselves; nested, whether a trigger
---   of the user's has changed rows: full data of the events are old and new then.
+--   of the user's has changed rows: full data of the events are old and new then; sealing, whether the transaction commits.
+-- Under SERIALIZABLE all this is done at the commit: reading locks pages of indexes that others write, and would have one of two
+-- writers fail that have nothing in common. Whoever reads last of all stands in nobody's way.
 -- Returns: whether a delivery was made.
 -- Touches: update and delete outbox.event; insert and delete outbox.delivery, outbox.awaiting, outbox.fan_out; select outbox.subscription.
 declare
     _object  outbox.object := (select o from outbox.object o join outbox.watch w on w.object = o.name where w.id = merge_events.watch);
     -- The transaction may have begun yesterday.
-    _slots   smallint[] := array[merge_events.slot, mod(merge_events.slot + 7, 8)::smallint];
+    _slots   smallint[] := case when outbox.slot(now()) = merge_events.slot then array[merge_events.slot] else '{0,1,2,3,4,5,6,7}' end;
     _new     bigint[] := merge_events.events;
     _nested  boolean := merge_events.nested and _object.data = 'full';
     _chain   record;
@@ -33,6 +36,10 @@ declare
     _create  text := _object.name || '.Create';
     _delete  text := _object.name || '.Delete';
 begin
+    if current_setting('transaction_isolation') = 'serializable' and not merge_events.sealing and not merge_events.nested then
+        perform outbox.await_commit(merge_events.slot, merge_events.events, true);
+        return false;
+    end if;
     for _chain in
         select e.object_id, array_agg(e.id order by e.id) as ids, array_agg(e.type order by e.id) as types,
             array_agg(e.data order by e.id) as datas, array_agg(e.source order by e.id) as sources,
@@ -112,28 +119,30 @@ begin
                             where w.id = merge_events.watch))));
         delete from outbox.fan_out f where f.event_id = any (_undone);
     end if;
-    -- Nothing by themselves, and no event of the transaction was found that they belong to.
-    _gone := _gone || array(
-        select e.id from outbox.event e
-        where e.slot = merge_events.slot and e.id = any (merge_events.events) and e.type in ('=', '-') and not e.id = any (_gone));
     if cardinality(_gone) > 0 then
         delete from outbox.event e where e.slot = any (_slots) and e.id = any (_gone);
         delete from outbox.awaiting a where a.xid = pg_current_xact_id() and a.event_id = any (_gone);
+        -- Mostly nothing is left: all has become part of earlier events.
+        _new := array(select u.id from unnest(_new || _undone) as u (id) except select u.id from unnest(_gone) as u (id) order by 1);
+        if cardinality(_new) = 0 then
+            return false;
+        end if;
+    else
+        _new := _new || _undone;
     end if;
     foreach _slot in array _slots loop
         -- What takes the place of older events does so once, when all of it is known.
         exit when _object.mode = 'latest';
         _made := _made + outbox.deliver_plain(_slot, array(
-            select n.id from unnest(_new || _undone) as n (id)
-            where not n.id = any (_gone)
-                and exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
+            select n.id from unnest(_new) as n (id)
+            where exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
     end loop;
     -- Those that some want on a condition, and those that nobody wants as they are now.
     foreach _slot in array _slots loop
         perform outbox.await_commit(_slot, array(
             select e.id
             from outbox.event e
-            where e.slot = _slot and e.id = any (_new || _undone)
+            where e.slot = _slot and e.id = any (_new)
                 and (merge_events.partial or _object.mode = 'latest'
                     or exists (
                         select from outbox.subscription s

@@ -22,6 +22,8 @@ begin
     _source := format($source$
 -- Written by outbox.define_object() and outbox.watch(); call them again instead of editing this.
 #variable_conflict use_column
+declare
+    _query text;
 begin
 %s%s    raise exception 'nothing is known of %%', %s using errcode = 'OX015';
 end
@@ -31,7 +33,7 @@ $source$,
     then
         raise exception 'outbox.%1$s_apart() does not belong to outbox_builder' using errcode = 'OX015', hint = 'outboxd migrate mends it.';
     end if;
-$look$, write_call.name, _types) else '' end,
+$look$, write_call.name, case write_call.name when 'render' then _types else _types || ', text' end) else '' end,
         write_call.branches, write_call.name || '.' || split_part(write_call.arguments, ' ', 1));
     if _proc.prosrc = _source and (not _apart or _proc.proowner = _role) then
         return 0;
