@@ -12,6 +12,7 @@ mod certificates;
 mod check;
 mod check_certificates;
 mod check_handshake;
+mod coalescing;
 mod connection;
 mod container;
 mod context_headers;
