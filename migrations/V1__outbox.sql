@@ -201,6 +201,13 @@ create unlogged table outbox.sealing (
     xid xid8 primary key default pg_current_xact_id()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
+-- Transactions in which outbox.explain() has subscribed to everything: they cannot commit (outbox.refuse_explained()).
+create unlogged table outbox.explaining (
+    xid   xid8    not null default pg_current_xact_id(),
+    asked integer not null default 0,
+    primary key (xid, asked)
+);
+
 -- What was written under outbox.capture = off, by whom and how much: those changes have no events.
 create table outbox.uncaptured (
     id        bigint generated always as identity primary key,
@@ -271,6 +278,8 @@ create index subscription_by_anchor on outbox.subscription (pattern, anchor_path
     where status <> 'gone' and object_id is null and anchor is not null;
 create index subscription_by_filter on outbox.subscription (pattern)
     where status <> 'gone' and special and object_id is null and anchor is null;
+-- Whether there is any such at all: each capture asks.
+create index subscription_special on outbox.subscription (pattern) where status <> 'gone' and special;
 create unique index one_subscription_per_pattern_and_url on outbox.subscription
     (subscriber, pattern, md5(url), coalesce('=' || object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
     where status <> 'gone';
@@ -362,18 +371,26 @@ create table outbox.fan_out (
     primary key (event_id, event_slot)
 );
 
--- Backfills: existing objects sent as snapshot events, batch by batch.
---   walked_to  objects up to this id have been sent, in the order of the ids
+-- Backfills: existing objects sent as snapshot events, batch by batch. One that has not ended goes on when it is asked for again.
+--   condition  an expression over root's columns, run with the rights of who steps it; objects how many rows root had, as far as known
+--   walked_to  rows up to this key have been looked at: the values of the key as text, in a JSON array
+--   walked, sent  rows looked at, events written
+--   cancelled  ended by outbox.backfill_cancel()
 create table outbox.backfill_run (
     id         bigint generated always as identity primary key,
     object     text        not null,
     condition  text,
+    objects    bigint,
     walked_to  text,
+    walked     bigint      not null default 0,
     sent       bigint      not null default 0,
     started_at timestamptz not null default clock_timestamp(),
     started_by text        not null default session_user,
-    ended_at   timestamptz
+    stepped_at timestamptz,
+    ended_at   timestamptz,
+    cancelled  boolean     not null default false
 );
+create unique index one_open_run_per_object_and_condition on outbox.backfill_run (object, md5(coalesce(condition, ''))) where ended_at is null;
 
 -- The ledger: one row per POST and its outcome, and one for each delivery that ended without a POST. class is what the
 -- POST came to; outcome is set on the row that ended the delivery.

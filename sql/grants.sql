@@ -1,12 +1,12 @@
 -- Who may do what. Nobody but the owner may do anything until it is said here; the application's role needs nothing at all.
 -- The group roles are made by `outboxd migrate` where it may; where they do not exist, the owner does everything.
---   outbox_reader  looks: tables without secrets, views, outbox.find()
+--   outbox_reader  looks: tables without secrets, views, outbox.find(), outbox.route(), outbox.why(), outbox.explain()
 --   outbox_relay   delivers: the functions the relay calls, and nothing else
 --   outbox_builder  runs builders of those who are not trusted with more; has no rights (outbox.write_calls())
 --   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
 
 revoke all on all tables in schema outbox from public;
-revoke all on all functions in schema outbox from public;
+revoke all on all routines in schema outbox from public;
 
 do $$
 declare
@@ -28,8 +28,15 @@ begin
         -- filter are data of events, which readers see anyway.
         grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, identity, status, concurrency, deadline, max_attempts, backoff_base,
             backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
-        grant execute on function outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
+        grant execute on function outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
+            outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
+            outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
+            outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
+            outbox.require_event_type(text), outbox.short_id(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.doorbell_silence(), outbox.is_home(),
+            outbox.descendants(regclass), outbox.missing_triggers(regclass, integer), outbox.capture_is_trusted(regclass),
+            outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
+            outbox.find_function(text), outbox.through_of(text, regclass), outbox.function_name(text),
             outbox.body(outbox.event) to outbox_reader;
     end if;
     if _relay then
@@ -62,11 +69,16 @@ begin
             outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
-            outbox.retry(bigint), outbox.find(text), outbox.endpoint(text), outbox.webhook_id(uuid, text),
+            outbox.retry(bigint), outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
+            outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
+            outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
+            outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
+            outbox.endpoint(text), outbox.webhook_id(uuid, text),
             outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
-            outbox.body(outbox.event) to outbox_admin;
+            outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
+            outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

@@ -11,6 +11,7 @@ mod event;
 mod guard;
 mod live;
 mod pgbench;
+mod rental;
 mod scenario;
 mod shop;
 mod stage;
@@ -45,6 +46,15 @@ struct Options {
     /// Play it once and exit: 0 when everything arrived as it should.
     #[arg(long)]
     once: bool,
+    /// How many transactions the rental shops write.
+    #[arg(long, value_name = "N", default_value = "3000")]
+    transactions: usize,
+    /// Which transactions they are.
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// SQL that breaks something in the rental shops, to see that it is noticed.
+    #[arg(long, value_name = "SQL", hide = true)]
+    sabotage: Option<String>,
     /// The outboxd binary.
     #[arg(long, value_name = "PATH", hide = true)]
     outboxd: PathBuf,
@@ -59,6 +69,8 @@ enum Workload {
     Shop,
     /// pgbench, which knows nothing of outboxd, writes its own tables for ten seconds; the relay is killed in the middle.
     Pgbench,
+    /// Rental shops: fifteen tables, three objects made of several of them, six writers at once, every event checked.
+    Rental,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -107,6 +119,11 @@ fn play(options: &Options) -> Result<(), String> {
         }
         (None, Workload::Shop) => shop::play(&stage)?,
         (None, Workload::Pgbench) => pgbench::play(&stage)?,
+        (None, Workload::Rental) => {
+            let Options { transactions, seed, sabotage, .. } = options;
+            let play = rental::Play { transactions: *transactions, seed: *seed, sabotage: sabotage.clone() };
+            rental::play(&stage, &play)?
+        }
     };
     if options.once { Ok(()) } else { live::stay(&stage, &lines) }
 }

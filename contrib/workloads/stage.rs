@@ -14,13 +14,12 @@ use crate::support::{
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
 /// What a server needs from its start on, so that later it can be told to log who commits what (see `live`).
-const TELLING: [&str; 6] = [
+const TELLING: [&str; 5] = [
     "logging_collector = on",
     "log_destination = 'jsonlog'",
     "log_timezone = 'UTC'",
     "log_rotation_age = 0",
     "log_rotation_size = '32MB'",
-    "track_commit_timestamp = on",
 ];
 
 /// Where a subscriber listens, and with which client certificate it wants to be met.
@@ -63,8 +62,10 @@ impl Stage {
         let guard = Guard::over(files.path())?;
         let identities = files.path().join("identities");
         let stations = stations(places, &identities);
-        let conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
-        // Roles that a scenario makes come over the socket, which nobody else reaches.
+        let mut conf = if telling { TELLING.map(str::to_owned).to_vec() } else { Vec::new() };
+        // Which commit came first.
+        conf.push("track_commit_timestamp = on".to_owned());
+        // Roles that an example makes come over the socket, which nobody else reaches.
         let hba = vec!["local all all trust".to_owned()];
         let options = ClusterOptions { fsync: true, password: true, conf, hba, ..ClusterOptions::default() };
         let cluster = Cluster::start(&options);

@@ -20,6 +20,9 @@ declare
         select a.attname::text from pg_attribute a where a.attrelid = watch.relation and a.attnum > 0 and not a.attisdropped);
     _keys    text[] := watch.key_columns || watch.id_columns;
     _guarded boolean := not outbox.capture_is_trusted(watch.relation);
+    -- Tables that inherit have columns of their own, partitions have not.
+    _family  boolean := exists (
+        select from pg_inherits i join pg_class c on c.oid = i.inhparent where i.inhparent = watch.relation and c.relkind = 'r');
     _id      text := 'null::pg_catalog.text';
     _key     text;  -- the primary key as text
     _pair    text;  -- what pairs an old row with its new one
@@ -70,6 +73,12 @@ begin
     if object.data = 'key' and not _composite then
         _thin := case when cardinality(watch.key_columns) = 0 then '''{}''::pg_catalog.jsonb'
             else outbox.capture_values(watch.relation, watch.key_columns) end;
+    end if;
+    if _family then
+        -- A statement on the parent shows the parent's columns only; so does one on the child. What the others hold is built first.
+        _row := format('(%s operator(pg_catalog.-) capture._more)', _row);
+        _size := format('greatest(%s, case when pg_catalog.cardinality(capture._more) operator(pg_catalog.>) 0 '
+            'then pg_catalog.pg_column_size(outbox_row.*)::bigint end)', coalesce(_size, '0::bigint'));
     end if;
     if _guarded then
         -- Column by column where a type is not of Postgres itself; and not at all when the columns are other ones by now.
@@ -195,15 +204,14 @@ begin
             outbox.capture_rows('new_rows', watch.relation, _all, _full), _new, _no_old,
             outbox.capture_rows('old_rows', watch.relation, _keys, replace(_name, _columns, '')), _where_o)
         -- A row that came or went within an UPDATE, by another key, counts as changed.
-        when 'rows' then format($q$
-            with change as (
-                select n.row as new, n.here as is_new, o.row as old, o.here as is_old
-                from %s as n full join %s as o on %s
-                where n.here is null or o.here is null or %s
-            )
-            select change.old from change where change.is_old
-            union all
-            select change.new from change where change.is_new$q$,
+        when 'rows' then format($q$with change as (
+                            select n.row as new, n.here as is_new, o.row as old, o.here as is_old
+                            from %s as n full join %s as o on %s
+                            where n.here is null or o.here is null or %s
+                        )
+                        select change.old from change where change.is_old
+                        union all
+                        select change.new from change where change.is_new$q$,
             outbox.capture_rows('new_rows', watch.relation, _all, _both || _whole),
             outbox.capture_rows('old_rows', watch.relation, _all, _both || _whole), _same, _changed || ' and ' || _chosen)
         when 'is_moved' then format('exists (select from %s as n where not exists (select from %s as o where %s))',

@@ -30,37 +30,76 @@ as $$
 -- Touches: select pg_attribute, pg_type; outbox.capture_branches() writes the statements.
 declare
     _object   outbox.object := (select o from outbox.object o where o.name = watch.object);
-    _writes   text := case when _object.builder is null then outbox.capture_branches(watch, _object, false)
-        else outbox.capture_touches(watch, _object, false) end;
-    _named    text[] := watch.id_columns || watch.condition_columns;
+    _writes   text;
+    _labels   text[];
+    _family   boolean := exists (
+        select from pg_inherits i join pg_class c on c.oid = i.inhparent where i.inhparent = watch.relation and c.relkind = 'r');
+    _bare     outbox.watch := watch;  -- without conditions
+    -- As outbox.capture_signature() gives it, which costs more in a call.
+    _types    text := $sql$(
+        select coalesce(string_agg(format('%%s %%s.%%s', a.attname, n.nspname, t.typname), ', ' order by a.attname), '')
+        from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
+        where a.attrelid = tg_relid and a.attname = any (%L) and a.attnum > 0 and not a.attisdropped
+    ) = %L$sql$;
     _guard    text := '';
     -- Whether some changes are no event because of what they change.
     _selects  boolean := watch.condition is not null or cardinality(watch.verb_types) > 0
         or num_nonnulls(watch.only_columns, watch.ignored_columns) > 0;
     _patterns text[];
 begin
+    if _family then
+        _guard := format($guard$    -- The catalogue names the table in a dump too; a number would be another one after it is restored.
+    if tg_relid operator(pg_catalog.<>) coalesce((select w.relation from outbox.watch as w where w.id operator(pg_catalog.=) %1$s)::pg_catalog.oid, tg_relid)
+    then
+        capture._more := array(
+            select a.attname::pg_catalog.text
+            from pg_catalog.pg_attribute as a
+            where a.attrelid operator(pg_catalog.=) tg_relid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped and not exists (
+                select from outbox.watch as w join pg_catalog.pg_attribute as p on p.attrelid operator(pg_catalog.=) w.relation::pg_catalog.oid
+                where w.id operator(pg_catalog.=) %1$s and p.attname operator(pg_catalog.=) a.attname
+                    and p.attnum operator(pg_catalog.>) 0 and not p.attisdropped));
+    end if;
+$guard$, watch.id);
+    end if;
     if not outbox.capture_is_trusted(watch.relation) then
         -- The lock of the user's statement keeps the columns as they are while it runs.
-        _guard := format($guard$    capture._plain := not exists (
+        _guard := _guard || format($guard$    capture._plain := not exists (
         select from pg_catalog.pg_attribute a
         where a.attrelid operator(pg_catalog.=) tg_relid and a.attnum operator(pg_catalog.>) 0 and not a.attisdropped
             and a.atttypid operator(pg_catalog.>=) 16384::pg_catalog.oid);
-    capture._known := capture._plain or outbox.capture_signature(tg_relid) operator(pg_catalog.=) %L;
-$guard$, outbox.capture_signature(watch.relation));
+    capture._known := capture._plain or outbox.capture_signature(tg_relid%s) operator(pg_catalog.=) %L;
+$guard$,
+            case when _family then format(', %L', array(
+                select a.attname::text from pg_attribute a where a.attrelid = watch.relation and a.attnum > 0 and not a.attisdropped)) end,
+            outbox.capture_signature(watch.relation));
     end if;
-    if watch.id_expression is not null or cardinality(_named) > 0 then
-        _writes := format($guard$    if (
-        select string_agg(format('%%s %%s.%%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
-        from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
-        where a.attrelid = tg_relid and a.attname = any (%L) and not a.attisdropped
-    ) is not distinct from %L then
+    -- What can no longer be computed is left out, and outbox.broken_watch says so: without its conditions a change is an event, without
+    -- its id expression a row is named by its key.
+    _bare.condition := null;
+    _bare.verb_types := '{}';
+    _bare.verb_conditions := '{}';
+    _bare.condition_columns := '{}';
+    _writes := case when _object.builder is null then outbox.capture_branches(_bare, _object, false)
+        else outbox.capture_touches(_bare, _object, false) end;
+    if watch.id_expression is not null then
+        _writes := format($guard$    if %s then
 %s    else
 %s    end if;
 $guard$,
-            _named,
-            (select string_agg(format('%s %s.%s', a.attname, n.nspname, t.typname), ', ' order by a.attnum)
-             from pg_attribute a join pg_type t on t.oid = a.atttypid join pg_namespace n on n.oid = t.typnamespace
-             where a.attrelid = watch.relation and a.attname = any (_named) and not a.attisdropped),
+            format(_types, watch.id_columns, outbox.capture_signature(watch.relation, watch.id_columns)),
+            case when _object.builder is null then outbox.capture_branches(_bare, _object, true)
+                else outbox.capture_touches(_bare, _object, true) end,
+            _writes);
+    end if;
+    if watch.condition is not null or cardinality(watch.verb_types) > 0 then
+        _labels := outbox.labels_in(array[watch.condition] || watch.verb_conditions);
+        _writes := format($guard$    if %s%s then
+%s    else
+%s    end if;
+$guard$,
+            format(_types, watch.id_columns || watch.condition_columns,
+                outbox.capture_signature(watch.relation, watch.id_columns || watch.condition_columns)),
+            case when cardinality(_labels) > 0 then format(' and outbox.labels_stand(%L)', _labels) end,
             case when _object.builder is null then outbox.capture_branches(watch, _object, true)
                 else outbox.capture_touches(watch, _object, true) end,
             _writes);
@@ -98,26 +137,28 @@ declare
     _traceparent pg_catalog.text;
     _headers     pg_catalog.jsonb;
     _kept        pg_catalog.text[];
-%3$sbegin
+    _more        pg_catalog.text[] := '{}';
+    _rows        pg_catalog.text;
+begin
     if tg_op operator(pg_catalog.=) 'UPDATE' then
-        capture._wanted := %4$L;
+        capture._wanted := %3$L;
     elsif tg_op operator(pg_catalog.=) 'INSERT' then
-        capture._wanted := %5$L;
+        capture._wanted := %4$L;
     else
-        capture._wanted := %6$L;
+        capture._wanted := %5$L;
     end if;
     -- Who wants it: ids of subscriptions; 0 for those who want other changes of the object; -1 when some want it on a condition.
     capture._to := array((
         select case when s.pattern operator(pg_catalog.=) any (capture._wanted) then s.id else 0 end
         from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%7$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
+        where s.pattern operator(pg_catalog.=) any (%6$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
         limit 2 operator(pg_catalog.+) outbox.fan_out_max()
     ) union all (
         select -1::pg_catalog.int8
         from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%7$L) and s.special and s.status operator(pg_catalog.<>) 'gone'
+        where s.pattern operator(pg_catalog.=) any (%6$L) and s.special and s.status operator(pg_catalog.<>) 'gone'
         limit 1));
-%8$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
+%7$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
         if tg_op operator(pg_catalog.=) 'DELETE' then
             capture._since := (select pg_catalog.count(*) from old_rows);
         else
@@ -147,7 +188,7 @@ declare
     capture._trace_id := case when capture._trace_id operator(pg_catalog.<>) '' then capture._trace_id end;
     capture._traceparent := case when capture._traceparent operator(pg_catalog.<>) '' then capture._traceparent end;
     capture._headers := outbox.context_headers();
-%9$s%10$s    -- What a row looks like in an event must not depend on the session that wrote it. And the plans for many rows are made without
+%8$s%9$s    -- What a row looks like in an event must not depend on the session that wrote it. And the plans for many rows are made without
     -- nested loops, which would pair them in minutes, and without jit, which would take them for expensive; those for one row are others.
     if capture._many
         or pg_catalog.current_setting('TimeZone') operator(pg_catalog.<>) all ('{UTC,Etc/UTC,GMT}')
@@ -164,17 +205,16 @@ declare
             pg_catalog.set_config('IntervalStyle', 'postgres', true), pg_catalog.set_config('bytea_output', 'hex', true),
             pg_catalog.set_config('extra_float_digits', '1', true), pg_catalog.set_config('enable_nestloop', 'off', true),
             pg_catalog.set_config('jit', 'off', true);
-%11$s        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
+%10$s        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
             pg_catalog.set_config('IntervalStyle', capture._kept[3], true), pg_catalog.set_config('bytea_output', capture._kept[4], true),
             pg_catalog.set_config('extra_float_digits', capture._kept[5], true),
             pg_catalog.set_config('enable_nestloop', capture._kept[6], true), pg_catalog.set_config('jit', capture._kept[7], true);
     else
-%11$s    end if;
-%12$s    return null;
+%10$s    end if;
+%11$s    return null;
 end
 $source$,
         regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
-        case when watch.through is not null then E'    _rows        pg_catalog.text;\n' else '' end,
         outbox.patterns(watch.object || '.Update'), outbox.patterns(watch.object || '.Create'), outbox.patterns(watch.object || '.Delete'),
         _patterns,
         -- Nobody who wants any of it: this is all that a commit pays then.

@@ -42,20 +42,25 @@ declare
 $q$;
 begin
     if watch.through is not null then
-        -- The function gets every row that has changed, as it was and as it is.
-        return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from new_rows as outbox_row)::pg_catalog.text;
-    elsif tg_op operator(pg_catalog.=) 'DELETE' then
-        capture._rows := array(select row(outbox_row.*)::%1$s from old_rows as outbox_row)::pg_catalog.text;
+        -- The function gets every row that has changed, as it was and as it is. Rows can be cast to the table's type as they stand where the
+        -- statement named the table itself, by the name it still has.
+        return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid then
+        if tg_op operator(pg_catalog.=) 'INSERT' then
+            capture._rows := array(select row(outbox_row.*)::%2$s from new_rows as outbox_row)::pg_catalog.text;
+        elsif tg_op operator(pg_catalog.=) 'DELETE' then
+            capture._rows := array(select row(outbox_row.*)::%2$s from old_rows as outbox_row)::pg_catalog.text;
+        else
+            capture._rows := array(%3$s)::pg_catalog.text;
+        end if;
     else
-        capture._rows := array(%2$s)::pg_catalog.text;
+        execute outbox.capture_elsewhere(%5$s, tg_relid, tg_op) into capture._rows;
     end if;
     if capture._rows operator(pg_catalog.<>) '{}' then
         insert into outbox.changed (xid, watch, rows, source, trace_id, traceparent, headers)
-        values (pg_catalog.pg_current_xact_id(), %4$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
-%3$s        capture._wakes := true;
+        values (pg_catalog.pg_current_xact_id(), %5$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
+%4$s        capture._wakes := true;
     end if;
-$q$, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
+$q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
                     select x.id as object_id, 'U'::pg_catalog.text as op,
                         null::pg_catalog.text as type, null::pg_catalog.jsonb as data
                     from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)), watch.id);

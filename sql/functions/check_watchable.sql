@@ -9,6 +9,9 @@ as $$
 declare
     _table  pg_class;
     _reason text;
+    _parent regclass := (select i.inhparent from pg_inherits i where i.inhrelid = check_watchable.relation order by i.inhseqno limit 1);
+    _far    regclass := (
+        select c.oid from outbox.descendants(check_watchable.relation) d join pg_class c on c.oid = d where c.relkind = 'f' limit 1);
 begin
     if check_watchable.relation is null then
         raise exception 'relation is NULL' using errcode = 'OX002', hint = 'Name a table: outbox.watch(''public.orders'', ''Order'').';
@@ -21,11 +24,12 @@ begin
         when _table.relkind = 'v' then 'it is a view: watch the tables under it'
         when _table.relkind = 'm' then 'it is a materialized view: watch the tables under it'
         when _table.relkind = 'f' then 'it is a foreign table: its changes are committed elsewhere'
-        when _table.relkind = 'p' or _table.relispartition then 'partitioned tables are not supported by this release'
-        when _table.relkind <> 'r' then 'it is not a table'
+        when _table.relkind not in ('r', 'p') then 'it is not a table'
         when _table.relpersistence = 't' then 'it is a temporary table'
-        when exists (select from pg_inherits i where check_watchable.relation in (i.inhparent, i.inhrelid))
-            then 'tables with inheritance are not supported by this release'
+        when _table.relispartition then format('it is a partition of %s: watch that, which covers it', _parent)
+        when _parent is not null then format('it inherits from %s, through which its rows are written too: watch that, which covers it', _parent)
+        -- Postgres cannot collect their rows for a trigger of the parent's: it fails the statement, or loses them.
+        when _far is not null then format('%s, a part of it, is a foreign table: its changes are committed elsewhere', _far)
     end;
     if _reason is not null then
         raise exception '% cannot be watched: %', check_watchable.relation, _reason using errcode = 'OX002';

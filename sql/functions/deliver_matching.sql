@@ -33,11 +33,11 @@ declare
 begin
     with recursive event as materialized (
         select e.id, e.type, e.object_id, e.data, e.source, outbox.object_key(o.name, e.object_id) as object_key
-        -- Each by itself, for the same reason.
-        from pg_catalog.unnest(deliver_matching.events) as x (id)
+        from pg_catalog.unnest(deliver_matching.events) as w (id)
             cross join lateral (
+                -- By both columns of the key, each: an estimate of a leaf that was nearly empty makes `id = any` a filter over all of it.
                 select i.* from outbox.event i
-                where i.slot operator(pg_catalog.=) deliver_matching.slot and i.id operator(pg_catalog.=) x.id offset 0
+                where i.slot operator(pg_catalog.=) deliver_matching.slot and i.id operator(pg_catalog.=) w.id offset 0
             ) e
             left join lateral (
                 select i.name from outbox.object i

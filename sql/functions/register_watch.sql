@@ -93,7 +93,9 @@ begin
     on conflict on constraint object_pkey do update
         set history = coalesce(register_watch.history, o.history), mode = coalesce(register_watch.mode, o.mode),
             data = coalesce(register_watch.data, o.data),
-            root = case when o.builder is not null or o.root = excluded.root then o.root end
+            root = case when o.builder is not null or o.root = excluded.root then o.root
+                -- The table it was of is not watched any more: this one has taken its place.
+                when not exists (select from outbox.watch w where w.object = o.name and w.relation <> excluded.root) then excluded.root end
         where o.builder is null;
     insert into outbox.event_type (name, description)
     select register_watch.object || '.' || verb, 'Written by the watch of object ' || register_watch.object
@@ -115,10 +117,7 @@ begin
     returning w.* into _watch;
     perform outbox.regenerate(_watch.object);
     -- Only creating a trigger needs the right, and granting it for nothing would be DDL each time.
-    if (
-        select count(*) from pg_trigger t
-        where t.tgrelid = register_watch.relation and t.tgfoid = to_regprocedure(format('outbox.capture_%s()', _watch.id))
-    ) < 3 then
+    if exists (select from outbox.missing_triggers(register_watch.relation, _watch.id)) then
         execute format('grant execute on function outbox.capture_%s() to %s', _watch.id, _owner::regrole);
     end if;
     return _watch.id;

@@ -12,8 +12,12 @@ declare
 begin
     perform set_config('search_path', resolve_function.path, true);
     begin
-        _function := coalesce(pg_catalog.to_regproc(resolve_function.name)::pg_catalog.oid, pg_catalog.to_regprocedure(resolve_function.name)::pg_catalog.oid);
-        _view := pg_catalog.to_regclass(resolve_function.name)::pg_catalog.oid;
+        -- With argument types, it is not even a name for to_regproc().
+        _function := case when pg_catalog.strpos(resolve_function.name, '(') operator(pg_catalog.>) 0
+            then pg_catalog.to_regprocedure(resolve_function.name)::pg_catalog.oid
+            else pg_catalog.to_regproc(resolve_function.name)::pg_catalog.oid end;
+        _view := case when pg_catalog.strpos(resolve_function.name, '(') operator(pg_catalog.=) 0
+            then pg_catalog.to_regclass(resolve_function.name)::pg_catalog.oid end;
     exception when others then
         _function := null;  -- not a name at all
     end;

@@ -9,8 +9,13 @@ as $$
 -- Turns every committed change of a table into an event of an object: INSERT, UPDATE and DELETE become <object>.Create,
 -- .Update and .Delete; of an object with a builder (outbox.define_object()) the table becomes a member, and its changes Updates. Twice
 -- is once; called with other arguments it changes the watch.
+-- A partitioned table is watched with all its partitions, and a table that others inherit from with those: one watch, whichever of them a
+-- statement names. What comes later is in the view outbox.unwatched until outbox.rewatch() is called. A row that moves between partitions has
+-- another key; where id names it without that, Delete and Create come to an Update in one transaction. Of a table that inherits, the columns of relation are sent, and they name it: its id should be unique over all of them.
+-- TRUNCATE is no event: it does not say which rows it took, and neither is anything under session_replication_role = replica,
+-- where Postgres fires no ordinary triggers: logical replication into a watched table, restoring by pg_restore --disable-triggers.
 -- Arguments:
---   relation       a plain table of the caller's
+--   relation       a table of the caller's, plain or partitioned
 --   object         the name subscribers see, one word (Order)
 --   id             a column or an immutable expression over the columns that names the object; default: the primary key,
 --                  as text when it is one column, as a JSON array when it is several ([7, "a"])
@@ -31,8 +36,8 @@ as $$
 -- Returns: the watch's id, as in outbox.watch.
 -- Raises: OX002 not a table that can be watched; OX003 not the caller's; OX004 no id, condition; OX005 name; OX009 limit; OX010 busy;
 --   OX015 through.
--- Locks: SHARE ROW EXCLUSIVE on relation, only when a trigger is missing.
--- Touches: creates three statement triggers on relation; outbox.register_watch() writes the catalogue.
+-- Locks: SHARE ROW EXCLUSIVE on relation and all that belongs to it, only when a trigger is missing.
+-- Touches: outbox.add_triggers() creates the triggers, outbox.register_watch() writes the catalogue.
 declare
     _id         integer;
     _id_probe   regclass;
@@ -40,9 +45,11 @@ declare
     _types      text[] := array(select key from jsonb_each(watch.verbs) with ordinality as v (key, value, n) order by n);
     _texts      text[] := array(select value #>> '{}' from jsonb_each(watch.verbs) with ordinality as v (key, value, n) order by n);
     _through    text;
-    _function   text;
+    _made       text;
 begin
     perform outbox.check_watchable(watch.relation);
+    perform outbox.take_over(watch.relation, watch.object);
+    _made := (select w.through from outbox.watches_of(watch.relation) w where w.relation = watch.relation and w.object = watch.object);
     if watch.through is not null then
         _through := outbox.make_through(watch.relation, watch.object, watch.through, watch.path);
     end if;
@@ -56,18 +63,11 @@ begin
     if _conditions is not null then
         drop table pg_temp.outbox_condition_probe, pg_temp.outbox_pair_probe;
     end if;
-    _function := 'outbox.capture_' || _id;
-    if (select count(*) from pg_trigger t where t.tgrelid = watch.relation and t.tgfoid = (_function || '()')::regprocedure) < 3 then
-        perform outbox.lock_for_triggers(watch.relation, 'share row exclusive');
-        -- Triggers of one kind fire by name: zz_ lets those of the user change rows first.
-        execute format('create or replace trigger zz_outbox_%s_insert after insert on %s referencing new table as new_rows '
-            'for each statement execute function %s()', _id, watch.relation, _function);
-        execute format('create or replace trigger zz_outbox_%s_update after update on %s referencing old table as old_rows '
-            'new table as new_rows for each statement execute function %s()', _id, watch.relation, _function);
-        execute format('create or replace trigger zz_outbox_%s_delete after delete on %s referencing old table as old_rows '
-            'for each statement execute function %s()', _id, watch.relation, _function);
-    end if;
+    perform outbox.add_triggers(watch.relation, _id);
     perform outbox.seal_watch(_id);
+    if _made <> coalesce(_through, '') then
+        perform outbox.drop_through(watch.relation, _made);
+    end if;
     return _id;
 end
 $$;

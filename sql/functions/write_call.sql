@@ -22,6 +22,8 @@ begin
     _source := format($source$
 -- Written by outbox.define_object() and outbox.watch(); call them again instead of editing this.
 #variable_conflict use_column
+declare
+    _query text;
 begin
 %s%s    raise exception 'nothing is known of %%', %s using errcode = 'OX015';
 end
@@ -31,7 +33,7 @@ $source$,
     then
         raise exception 'outbox.%1$s_apart() does not belong to outbox_builder' using errcode = 'OX015', hint = 'outboxd migrate mends it.';
     end if;
-$look$, write_call.name, _types) else '' end,
+$look$, write_call.name, case write_call.name when 'render' then _types else _types || ', text' end) else '' end,
         write_call.branches, write_call.name || '.' || split_part(write_call.arguments, ' ', 1));
     if _proc.prosrc = _source and (not _apart or _proc.proowner = _role) then
         return 0;
@@ -42,7 +44,7 @@ $look$, write_call.name, _types) else '' end,
             hint = format('Let a DBA run: create role outbox_builder nologin; grant outbox_builder to %s;', current_user);
     end if;
     execute format('create or replace function outbox.%I(%s) returns %s language plpgsql %s as %L', write_call.name, write_call.arguments, write_call.returned,
-        case when _apart then 'security definer set search_path = pg_catalog, pg_temp set transaction_read_only = on' else '' end, _source);
+        case when _apart then 'security definer set search_path = pg_catalog, pg_temp set transaction_read_only = on' else 'set plan_cache_mode = auto' end, _source);
     execute format('revoke all on function outbox.%I(%s) from public', write_call.name, _types);
     if _apart then
         begin

@@ -29,19 +29,36 @@ begin
         end if;
     end loop;
     for _watch in select w.* from outbox.watch w where w.through is not null and exists (select from pg_class c where c.oid = w.relation) order by w.id loop
-        _query := format('select x.id::text collate "C" from %s(<rows>::%s[]) as x (id)', outbox.function_name(_watch.through), _watch.relation);
         _apart := outbox.runs_apart(_watch.through, _watch.relation);
-        _call := format(E'    if reach%s.watch = %s then\n        return query %s;\n        return;\n    end if;\n', '%s', _watch.id, '%s');
-        _bodies[3] := _bodies[3] || format(_call, '', case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows) r'
-            else replace(_query, '<rows>', 'reach.rows') end);
+        _query := format('select x.id::text collate "C" from %s(%s.rows::%s[]) as x (id)', outbox.function_name(_watch.through), '%s', _watch.relation);
+        -- Table or function may have another name by now, until the watch is written anew.
+        _bodies[3] := _bodies[3] || format($branch$    if reach.watch = %s then
+        -- Asked of the type first: to_regprocedure() raises an error where it is unknown.
+        if (case when pg_catalog.to_regtype(%5$L) is null then true else pg_catalog.to_regprocedure(%2$L) is null end) then
+            _query := outbox.reach_query(%1$s);
+            if _query is not null then
+                return query %3$s;
+            end if;
+        else
+            return query %4$s;
+        end if;
+        return;
+    end if;
+$branch$, _watch.id, _watch.through,
+            case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, _query) r' else 'execute _query using reach.rows' end,
+            case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, null) r' else format(_query, 'reach') end, _watch.relation::text || '[]');
         if _apart then
-            _bodies[4] := _bodies[4] || format(_call, '_apart', replace(_query, '<rows>', 'reach_apart.rows'));
+            _bodies[4] := _bodies[4] || format(E'    if reach_apart.watch = %s then\n        return query %s;\n        return;\n    end if;\n', _watch.id,
+                format(_query, 'reach_apart'));
         end if;
     end loop;
+    if _bodies[4] <> '' then
+        _bodies[4] := E'    if reach_apart.query is not null then\n        return query execute reach_apart.query using reach_apart.rows;\n        return;\n    end if;\n' || _bodies[4];
+    end if;
     _count := _count + outbox.write_call('render', 'object text, ids text[]', 'setof outbox.rendered', _bodies[1], _bodies[2] <> '');
     _count := _count + outbox.write_call('render_apart', 'object text, ids text[]', 'setof outbox.rendered', _bodies[2], false);
     _count := _count + outbox.write_call('reach', 'watch integer, rows text', 'setof text', _bodies[3], _bodies[4] <> '');
-    _count := _count + outbox.write_call('reach_apart', 'watch integer, rows text', 'setof text', _bodies[4], false);
+    _count := _count + outbox.write_call('reach_apart', 'watch integer, rows text, query text', 'setof text', _bodies[4], false);
     return _count;
 end
 $$;

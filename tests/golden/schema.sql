@@ -7,6 +7,10 @@ CREATE TYPE outbox.rendered AS (
 	data jsonb,
 	error text
 );
+CREATE FUNCTION outbox.add_triggers(relation regclass, watch integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.adopt_database() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -49,26 +53,6 @@ CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    root regclass,
-    owner regrole NOT NULL,
-    mode text DEFAULT 'transaction'::text NOT NULL,
-    data text DEFAULT 'full'::text NOT NULL,
-    builder text,
-    builder_kind text,
-    gate text,
-    on_error text DEFAULT 'abort'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
-    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
-    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
-    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
-    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
-);
 CREATE TABLE outbox.watch (
     id integer NOT NULL,
     relation regclass NOT NULL,
@@ -90,11 +74,39 @@ CREATE TABLE outbox.watch (
     CONSTRAINT a_verb_has_a_condition CHECK ((cardinality(verb_types) = cardinality(verb_conditions))),
     CONSTRAINT row_bytes_max_is_1_kib_to_1_mib CHECK (((row_bytes_max >= 1024) AND (row_bytes_max <= 1048576)))
 );
+CREATE FUNCTION outbox.capture_awaited(watch outbox.watch) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
+);
 CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -106,11 +118,15 @@ CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_signature(relation oid) RETURNS text
+CREATE FUNCTION outbox.capture_signature(relation oid, named text[] DEFAULT NULL::text[]) RETURNS text
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -213,11 +229,19 @@ CREATE FUNCTION outbox.deliver_special(slot smallint, events bigint[]) RETURNS i
 CREATE FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) RETURNS integer
     LANGUAGE plpgsql
     AS ...;
+CREATE FUNCTION outbox.descendants(relation regclass) RETURNS SETOF regclass
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.diff(old jsonb, new jsonb) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.doorbell_silence() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.drop_through(relation regclass, through text) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.due_leaves(moment timestamp with time zone) RETURNS TABLE(leaf text, slot smallint, written_on date)
@@ -267,6 +291,10 @@ CREATE FUNCTION outbox.find(webhook_id text) RETURNS TABLE(event bigint, event_t
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.find_function(signature text) RETURNS regprocedure
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -289,6 +317,14 @@ CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, b
     AS ...;
 CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.labels_in(conditions text[]) RETURNS text[]
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.labels_stand(labels text[]) RETURNS boolean
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.leave_duty(duty text, relay text) RETURNS boolean
@@ -338,8 +374,12 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) RETURNS boolean
+CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.missing_triggers(relation regclass, watch integer) RETURNS SETOF regclass
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.net_type(object text, types text[]) RETURNS text
@@ -388,6 +428,10 @@ CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
 CREATE FUNCTION outbox.reach_again(xid xid8) RETURNS void
     LANGUAGE plpgsql
     AS ...;
+CREATE FUNCTION outbox.reach_query(watch integer) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) RETURNS record
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -425,6 +469,10 @@ CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reopen_watches(part regclass) RETURNS TABLE(id integer, relation regclass, object text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -451,6 +499,10 @@ CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.rewatch(relation regclass DEFAULT NULL::regclass) RETURNS integer
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.ring() RETURNS boolean
@@ -518,6 +570,14 @@ CREATE FUNCTION outbox.take_duty(duty text, relay text, lease interval) RETURNS 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.take_over(relation regclass, object text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.through_of(through text, relation regclass) RETURNS regprocedure
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -539,7 +599,7 @@ CREATE FUNCTION outbox.watch(relation regclass, object text, id text DEFAULT NUL
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, object text)
+CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, object text, relation regclass, through text)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -961,31 +1021,67 @@ CREATE VIEW outbox.backlog AS
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
   ORDER BY e.occurred_at;
+CREATE VIEW outbox.unwatched AS
+ SELECT (c.oid)::regclass AS relation,
+    w.relation AS root,
+    w.id AS watch,
+    w.object,
+        CASE c.relkind
+            WHEN 'f'::"char" THEN (('it is a foreign table: Postgres cannot collect its rows for the watch of '::text || (w.relation)::text) || ', and statements on that which write them may fail'::text)
+            ELSE (('it became a part of '::text || (w.relation)::text) || ' after that was watched, or lost a trigger'::text)
+        END AS reason,
+        CASE c.relkind
+            WHEN 'f'::"char" THEN format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object)
+            ELSE format('select outbox.rewatch(%L)'::text, (w.relation)::text)
+        END AS remedy
+   FROM ((outbox.watch w
+     CROSS JOIN LATERAL outbox.descendants(w.relation) d(relation))
+     JOIN pg_class c ON ((c.oid = (d.relation)::oid)))
+  WHERE ((c.relkind = 'f'::"char") OR ((d.relation)::oid IN ( SELECT outbox.missing_triggers(w.relation, w.id) AS missing_triggers)));
 CREATE VIEW outbox.broken_watch AS
  SELECT w.id AS watch,
     w.relation,
     w.object,
     problem.reason,
     problem.remedy
-   FROM (((((outbox.watch w
+   FROM ((((((outbox.watch w
      JOIN outbox.object o ON ((o.name = w.object)))
      LEFT JOIN pg_class c ON ((c.oid = (w.relation)::oid)))
-     CROSS JOIN LATERAL ( SELECT format('select outbox.watch(%L, %L, '::text, (w.relation)::text, w.object) AS call,
-            format('id => %L'::text, w.id_expression) AS id,
-            format('history => %s, row_bytes_max => %s)'::text, (o.history)::text, w.row_bytes_max) AS settings) watch)
-     CROSS JOIN LATERAL ( SELECT ((watch.call ||
+     CROSS JOIN LATERAL ( SELECT to_regprocedure(format('outbox.capture_%s()'::text, w.id)) AS capture,
+            ((o.builder IS NOT NULL) AND ((o.root)::oid = (w.relation)::oid)) AS is_root,
                 CASE
-                    WHEN (w.id_expression IS NULL) THEN ''::text
-                    ELSE (watch.id || ', '::text)
-                END) || watch.settings) AS remedy) again)
+                    WHEN (o.builder IS NULL) THEN 'events come without an id'::text
+                    ELSE 'its changes give no events'::text
+                END AS unnamed,
+            (NOT outbox.capture_is_trusted(w.relation)) AS is_guarded) known)
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN known.is_root THEN format('select outbox.define_object(%L, %L, builder => %L, %smode => %L, data => %L, on_error => %L, '::text, o.name, (w.relation)::text, o.builder, (('gate => '::text || quote_literal(o.gate)) || ', '::text), o.mode, o.data, o.on_error)
+                    ELSE format('select outbox.watch(%L, %L, '::text, (w.relation)::text, w.object)
+                END AS call,
+            ('id => '::text || quote_literal(w.id_expression)) AS id,
+            concat(
+                CASE
+                    WHEN ((o.builder IS NULL) OR known.is_root) THEN format('history => %s, '::text, (o.history)::text)
+                    ELSE NULL::text
+                END, format('row_bytes_max => %s'::text, w.row_bytes_max), (', only_columns => '::text || quote_literal((w.only_columns)::text)), (', ignored_columns => '::text || quote_literal((w.ignored_columns)::text)), (', condition => '::text || quote_literal(w.condition)), (', verbs => '::text ||
+                CASE
+                    WHEN (cardinality(w.verb_types) > 0) THEN quote_literal((( SELECT jsonb_object_agg(v.type, v.condition) AS jsonb_object_agg
+                       FROM UNNEST(w.verb_types, w.verb_conditions) v(type, condition)))::text)
+                    ELSE NULL::text
+                END), (', through => '::text || quote_literal(COALESCE((outbox.through_of(w.through, w.relation))::text, w.through))), ')') AS settings) watch)
+     CROSS JOIN LATERAL ( SELECT ((watch.call || COALESCE((watch.id || ', '::text), ''::text)) || watch.settings) AS remedy,
+            (((watch.call || COALESCE((watch.id || ', '::text), ''::text)) || '/* write its new name into this line */ '::text) || watch.settings) AS edited) again)
      CROSS JOIN LATERAL ( SELECT 'the table was dropped'::text AS reason,
             format('select outbox.forget_watch(%s)'::text, w.id) AS remedy
-          WHERE (c.oid IS NULL)
+          WHERE ((c.oid IS NULL) AND (NOT (EXISTS ( SELECT
+                   FROM pg_trigger t
+                  WHERE (t.tgfoid = (known.capture)::oid)))))
         UNION ALL
-         SELECT format('column %I, part of the key, was renamed or dropped: events come without an id'::text, k.name) AS format,
+         SELECT format('column %I, part of the key, was renamed or dropped: %s'::text, k.name, known.unnamed) AS format,
             again.remedy
            FROM unnest(w.key_columns) k(name)
-          WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
+          WHERE ((c.oid IS NOT NULL) AND (w.through IS NULL) AND ((o.builder IS NULL) OR (w.id_expression IS NULL)) AND (NOT (EXISTS ( SELECT
                    FROM pg_attribute a
                   WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = k.name) AND (NOT a.attisdropped))))))
         UNION ALL
@@ -994,41 +1090,132 @@ CREATE VIEW outbox.broken_watch AS
            FROM ( VALUES ('insert'::text,4), ('update'::text,16), ('delete'::text,8)) v(verb, "bit")
           WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM pg_trigger t
-                  WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (((t.tgtype)::integer & v."bit") <> 0))))))
+                  WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgfoid = (known.capture)::oid) AND (((t.tgtype)::integer & v."bit") <> 0))))))
         UNION ALL
-         SELECT format('trigger %I is disabled'::text, t.tgname) AS format,
-            format('alter table %s enable trigger %I'::text, w.relation, t.tgname) AS format
+         SELECT
+                CASE
+                    WHEN (t.tgrelid = (w.relation)::oid) THEN format('trigger %I is disabled'::text, t.tgname)
+                    ELSE format('trigger %I of %s is disabled'::text, t.tgname, (t.tgrelid)::regclass)
+                END AS format,
+            format('alter table %s enable trigger %I'::text, (t.tgrelid)::regclass, t.tgname) AS format
            FROM pg_trigger t
-          WHERE ((t.tgrelid = (w.relation)::oid) AND (t.tgenabled = ANY (ARRAY['D'::"char", 'R'::"char"])) AND (t.tgfoid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid))
+          WHERE ((t.tgenabled = ANY (ARRAY['D'::"char", 'R'::"char"])) AND (t.tgfoid = (known.capture)::oid))
         UNION ALL
-         SELECT format('column %I of the id expression was renamed or dropped: events come without an id; write its new name into the line that mends it'::text, i.name) AS format,
+         SELECT format('column %I of the id expression was renamed or dropped: %s; write its new name into the line that mends it'::text, i.name, known.unnamed) AS format,
             (((watch.call || watch.id) || ' /* its new name here */, '::text) || watch.settings)
            FROM unnest(w.id_columns) i(name)
           WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (NOT (EXISTS ( SELECT
                    FROM pg_attribute a
                   WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = i.name) AND (NOT a.attisdropped))))))
         UNION ALL
-         SELECT 'the table is a partition now: writes through its parent give no events'::text,
+         SELECT format('column %I of %s was renamed or dropped: %s; write its new name into the line that mends it, or leave it out'::text, n.name, n.setting, n.effect) AS format,
+            again.edited
+           FROM ( SELECT k.name,
+                    'only_columns'::text AS setting,
+                    'every UPDATE that changes a row is an event'::text AS effect
+                   FROM unnest(w.only_columns) k(name)
+                UNION ALL
+                 SELECT k.name,
+                    'ignored_columns'::text,
+                    'what it was ignored for may be an event'::text
+                   FROM unnest(w.ignored_columns) k(name)
+                UNION ALL
+                 SELECT k.name,
+                    'the conditions'::text,
+                    'no condition is applied, every change is an event'::text
+                   FROM unnest(w.condition_columns) k(name)) n
+          WHERE ((c.oid IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM pg_attribute a
+                  WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = n.name) AND (NOT a.attisdropped))))))
+        UNION ALL
+         SELECT format('the table is a partition of %s now: writes through that give no events'::text, parent.name) AS format,
             format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object) AS format
+           FROM ( SELECT (i.inhparent)::regclass AS name
+                   FROM pg_inherits i
+                  WHERE (i.inhrelid = (w.relation)::oid)
+                 LIMIT 1) parent
           WHERE c.relispartition
         UNION ALL
-         SELECT 'the table has inheritance now: events of other tables'' rows may be missing or too many'::text,
+         SELECT format('the table inherits from %s now: writes through that give no events'::text, parent.name) AS format,
             format('select outbox.unwatch(%L, %L)'::text, (w.relation)::text, w.object) AS format
-          WHERE ((NOT c.relispartition) AND (EXISTS ( SELECT
-                   FROM pg_inherits h
-                  WHERE (((w.relation)::oid = h.inhparent) OR ((w.relation)::oid = h.inhrelid)))))
+           FROM ( SELECT (i.inhparent)::regclass AS name
+                   FROM pg_inherits i
+                  WHERE (i.inhrelid = (w.relation)::oid)
+                 LIMIT 1) parent
+          WHERE (NOT c.relispartition)
         UNION ALL
-         SELECT 'a column of the id expression has another type now: events come without an id'::text,
+         SELECT
+                CASE
+                    WHEN (u.number = 1) THEN format('%s, a part of it, is not watched: writes that name it give no events'::text, u.first)
+                    ELSE format('%s parts of it, such as %s, are not watched: writes that name one give no events'::text, u.number, u.first)
+                END AS format,
+            u.remedy
+           FROM ( SELECT count(*) AS number,
+                    min((m.relation)::text) AS first,
+                    m.remedy
+                   FROM outbox.unwatched m
+                  WHERE (m.watch = w.id)
+                  GROUP BY m.remedy) u
+        UNION ALL
+         SELECT DISTINCT format('%s is no part of it any more, and its changes are still events of %s'::text, (t.tgrelid)::regclass, w.object) AS format,
+            format('select outbox.unwatch(%L)'::text, ((t.tgrelid)::regclass)::text) AS format
+           FROM pg_trigger t
+          WHERE ((t.tgfoid = (known.capture)::oid) AND (t.tgrelid <> (w.relation)::oid) AND (NOT (t.tgrelid IN ( SELECT outbox.descendants(w.relation) AS descendants))))
+        UNION ALL
+         SELECT ('a column of the id expression has another type now: '::text || known.unnamed),
             again.remedy
-           FROM ( SELECT string_agg(format('%s %s.%s'::text, a.attname, n.nspname, t.typname), ', '::text ORDER BY a.attnum) AS types,
-                    count(*) AS found
-                   FROM ((pg_attribute a
-                     JOIN pg_type t ON ((t.oid = a.atttypid)))
-                     JOIN pg_namespace n ON ((n.oid = t.typnamespace)))
-                  WHERE ((a.attrelid = (w.relation)::oid) AND (a.attname = ANY (w.id_columns)) AND (NOT a.attisdropped))) now
-          WHERE ((c.oid IS NOT NULL) AND (w.id_expression IS NOT NULL) AND (now.found = cardinality(w.id_columns)) AND (NOT (EXISTS ( SELECT
+          WHERE ((w.id_expression IS NOT NULL) AND (NOT outbox.capture_knows(w.relation, w.id_columns, known.capture)))
+        UNION ALL
+         SELECT 'a column of the conditions has another type now: no condition is applied, every change is an event'::text,
+            again.remedy
+          WHERE ((cardinality(w.condition_columns) > 0) AND (NOT outbox.capture_knows(w.relation, (w.id_columns || w.condition_columns), known.capture)) AND ((w.id_expression IS NULL) OR outbox.capture_knows(w.relation, w.id_columns, known.capture)))
+        UNION ALL
+         SELECT 'an enum that the conditions name, or one of its values, was renamed: no condition is applied, every change is an event'::text,
+            again.edited
+           FROM pg_proc p
+          WHERE ((p.oid = (known.capture)::oid) AND (NOT outbox.labels_stand((replace("substring"(p.prosrc, 'outbox\.labels_stand\(''((?:[^'']|'''')*)''\)'::text), ''''''::text, ''''::text))::text[])))
+        UNION ALL
+         SELECT ((((f.what || ' '::text) || f.called) ||
+                CASE
+                    WHEN (f.proc IS NULL) THEN ' is not there'::text
+                    ELSE ' is not SECURITY DEFINER any more'::text
+                END) ||
+                CASE
+                    WHEN (o.on_error = 'abort'::text) THEN ': writes fail'::text
+                    ELSE f.stored
+                END),
+                CASE
+                    WHEN (f.proc IS NULL) THEN again.edited
+                    ELSE format('alter function %s security definer'::text, f.called)
+                END AS format
+           FROM ( SELECT 'builder'::text AS what,
+                    o.builder AS called,
+                    outbox.find_function(o.builder) AS proc,
+                    ': events hold an error'::text AS stored
+                  WHERE (known.is_root AND (o.builder_kind <> 'view'::text))
+                UNION ALL
+                 SELECT 'gate'::text,
+                    o.gate,
+                    outbox.find_function(o.gate) AS find_function,
+                    ': events hold an error'::text
+                  WHERE (known.is_root AND (o.gate IS NOT NULL))
+                UNION ALL
+                 SELECT 'through'::text,
+                    w.through,
+                    outbox.through_of(w.through, w.relation) AS through_of,
+                    ': changes of this table are no events'::text
+                  WHERE (w.through IS NOT NULL)) f
+          WHERE ((c.oid IS NOT NULL) AND ((f.proc IS NULL) OR (known.is_guarded AND (NOT ( SELECT p.prosecdef
                    FROM pg_proc p
-                  WHERE ((p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid) AND (POSITION((format('is not distinct from %L then'::text, now.types)) IN (p.prosrc)) > 0))))))) problem);
+                  WHERE (p.oid = (f.proc)::oid))))))
+        UNION ALL
+         SELECT ((('builder '::text || o.builder) || ' is not there'::text) ||
+                CASE
+                    WHEN (o.on_error = 'abort'::text) THEN ': writes fail'::text
+                    ELSE ': events hold an error'::text
+                END),
+            again.edited
+          WHERE (known.is_root AND (o.builder_kind = 'view'::text) AND (to_regclass(o.builder) IS NULL))) problem);
 CREATE UNLOGGED TABLE outbox.changed (
     xid xid8 NOT NULL,
     n bigint NOT NULL,
@@ -1673,6 +1860,7 @@ CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern)
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
+CREATE INDEX subscription_special ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_1_event_id_subscription_idx;
@@ -1731,6 +1919,8 @@ ALTER TABLE ONLY outbox.watch
 GRANT USAGE ON SCHEMA outbox TO outbox_reader;
 GRANT USAGE ON SCHEMA outbox TO outbox_relay;
 GRANT USAGE ON SCHEMA outbox TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.add_triggers(relation regclass, watch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.add_triggers(relation regclass, watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
@@ -1744,17 +1934,23 @@ GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_reader;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_reader;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
@@ -1791,11 +1987,16 @@ REVOKE ALL ON FUNCTION outbox.deliver_matching(slot smallint, events bigint[], e
 REVOKE ALL ON FUNCTION outbox.deliver_plain(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_special(slot smallint, events bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.deliver_type(slot smallint, type text, events bigint[], due_at timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.descendants(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.descendants(relation regclass) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.descendants(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.diff(old jsonb, new jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.doorbell_silence() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.drop_through(relation regclass, through text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.drop_through(relation regclass, through text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
@@ -1815,9 +2016,12 @@ GRANT ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscript
 REVOKE ALL ON FUNCTION outbox.find(webhook_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.find_function(signature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.find_function(signature text) TO outbox_reader;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.function_name(signature text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.home() TO outbox_admin;
@@ -1827,6 +2031,9 @@ GRANT ALL ON FUNCTION outbox.is_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.labels_in(conditions text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.labels_stand(labels text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.labels_stand(labels text[]) TO outbox_reader;
 REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.let_call(called text) FROM PUBLIC;
@@ -1842,7 +2049,10 @@ GRANT ALL ON FUNCTION outbox.make_through(relation regclass, object text, throug
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.merge_diffs(diffs jsonb[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.net_type(object text, types text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
@@ -1864,6 +2074,7 @@ GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch in
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
@@ -1876,6 +2087,8 @@ REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -1890,6 +2103,8 @@ REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC
 GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.rewatch(relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
@@ -1918,6 +2133,11 @@ REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], e
 REVOKE ALL ON FUNCTION outbox.supersede_claimed(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.take_over(relation regclass, object text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.take_over(relation regclass, object text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.through_of(through text, relation regclass) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.through_of(through text, relation regclass) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.through_of(through text, relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, builder_kind text, gate text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
@@ -1987,6 +2207,8 @@ GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
+GRANT SELECT ON TABLE outbox.unwatched TO outbox_reader;
+GRANT SELECT ON TABLE outbox.unwatched TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
 GRANT SELECT ON TABLE outbox.changed TO outbox_reader;

@@ -363,7 +363,7 @@ fn values_json_has_no_number_for_become_strings() {
 }
 
 /// Names that a generated function could trip over, as columns of one table each.
-const HOSTILE: &[&str] = &[
+pub(crate) const HOSTILE: &[&str] = &[
     "old",
     "new",
     "tg_op",
@@ -412,7 +412,7 @@ const HOSTILE: &[&str] = &[
     "sixty_three_bytes_sixty_three_bytes_sixty_three_bytes_sixty_thr",
 ];
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

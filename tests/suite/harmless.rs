@@ -210,7 +210,7 @@ fn every_remedy_that_broken_watch_gives_is_sql_that_mends() {
         ("alter table item disable trigger zz_outbox_1_insert", "Item.Create 7"),
         ("drop trigger zz_outbox_1_insert on item; drop trigger zz_outbox_1_update on item", "Item.Create 7"),
         ("drop table item; create table item (id int)", ""),
-        ("create table child () inherits (item)", ""),
+        ("create table child () inherits (item)", "Item.Create 7"),
         (
             "create table parent (id int primary key) partition by list (id); \
              alter table parent attach partition item for values in (7)",

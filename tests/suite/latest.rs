@@ -231,3 +231,25 @@ fn what_was_left_to_relays_does_not_come_after_something_newer() {
     let skipped = "select count(*), bool_or(subscription = 14) from outbox.attempt where error = 'superseded by event 4'";
     assert_eq!(db.psql(skipped), "11|t");
 }
+
+/// The order of an object's events is kept by whoever expands them.
+#[tokio::test]
+async fn of_two_events_left_to_relays_the_older_comes_first() {
+    let db = latest("latest_order");
+    db.psql(
+        "insert into outbox.subscription (subscriber, pattern, url)
+         select 'many', 'Order.*', 'https://example.com/' || n from generate_series(1, 200) n;
+         select publish('{}', '7'), publish('{}', '7'), publish('{}', '8')",
+    );
+    let (first, second) = (db.session().await, db.session().await);
+    first.execute("begin").await;
+    assert_eq!(first.query_text("select outbox.expand(100)").await, "99");
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "201");
+    let made = "select string_agg(distinct event_id::text, ',') from outbox.delivery";
+    assert_eq!(db.psql(made), "3", "that of another object");
+    assert_eq!(second.query_text("select outbox.expand(1000) is null").await, "t");
+    first.execute("commit").await;
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "102");
+    assert_eq!(second.query_text("select outbox.expand(1000)").await, "201");
+    assert_eq!(db.psql(made), "2,3");
+}
