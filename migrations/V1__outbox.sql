@@ -185,11 +185,14 @@ create type outbox.rendered as (object_id text, data jsonb, error text);
 
 -- Events whose special subscriptions are found when the transaction commits: until then their data may still change.
 --   unmerged  under SERIALIZABLE: it becomes one with earlier events of its transaction at the commit too, and has no deliveries yet
+--   old, new  the row before and after, where a trigger of the user's has changed it: by them outbox.merge_events() finds the order
 create unlogged table outbox.awaiting (
     xid        xid8     not null,
     event_slot smallint not null,
     event_id   bigint   not null,
     unmerged   boolean  not null default false,
+    old        jsonb,
+    new        jsonb,
     primary key (xid, event_id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 

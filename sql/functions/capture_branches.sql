@@ -28,7 +28,7 @@ begin
                     else change.object_id end,
                 capture._now, change.data, %s, capture._source, capture._trace_id, capture._traceparent, capture._headers
             from change$q$, watch.object, watch.id);
-    _statement := case when _inline then $q$    capture._inline := not capture._again and pg_catalog.cardinality(capture._to) operator(pg_catalog.<=) outbox.fan_out_max();
+    _statement := case when _inline then $q$    capture._inline := not capture._again and not capture._nested and pg_catalog.cardinality(capture._to) operator(pg_catalog.<=) outbox.fan_out_max();
         with change as (%1$s
         ), event as (%2$s
             %4$s

@@ -146,10 +146,6 @@ begin
         _data_n := 'n.thin';
         _data_u := 'n.thin';
         _data_o := 'o.thin';
-    elsif object.data = 'full' and object.mode <> 'each' then
-        -- Where a trigger of the user's has changed rows, old ones tell what came first (outbox.merge_events()).
-        _data_u := $q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data, 'new', n.data) else n.data end$q$;
-        _data_o := $q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data) else o.data end$q$;
     elsif object.data = 'diff' then
         _data_n := 'outbox.diff(null, n.data)';
         _data_u := 'outbox.diff(o.data, n.data)';
@@ -163,6 +159,12 @@ begin
         _delete := format('case when %s then %s else ''-'' end', _where_o, _delete);
         _where_u := format('(%s or capture._awaits and n.object_id operator(pg_catalog.=) any (%s))', _where_u, outbox.capture_awaited(watch));
         _where_o := format('(%s or capture._awaits and o.object_id operator(pg_catalog.=) any (%s))', _where_o, outbox.capture_awaited(watch));
+    end if;
+    if not _composite and object.mode <> 'each' then
+        -- Where a trigger of the user's changes rows, what was before and after tells what came first (outbox.merge_events()).
+        _data_n := format($q$case when capture._nested then pg_catalog.jsonb_build_object('new', n.data, 'data', %1$s) else %1$s end$q$, _data_n);
+        _data_u := format($q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data, 'new', n.data, 'data', %1$s) else %1$s end$q$, _data_u);
+        _data_o := format($q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data, 'data', %1$s) else %1$s end$q$, _data_o);
     end if;
     -- Rows that come and go are objects only where the table is the object.
     _gone := case when _composite and object.root <> watch.relation then 'U' else 'D' end;

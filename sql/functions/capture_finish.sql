@@ -26,10 +26,10 @@ begin
             elsif capture._special or capture._partial or pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
                 perform outbox.await_commit(capture._slot, capture._ids);
             end if;
-            if not capture._again or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1 and not capture._nested then
-                capture._since := coalesce(capture._since, capture._ids[1]);
+            if not capture._again or capture._nested then
+                capture._since := least(capture._since, capture._ids[1]);
                 perform pg_catalog.set_config('outbox.written_%1$s', pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':', capture._since,
-                    case when capture._nested or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1 then ':nested' end), true);
+                    case when capture._nested then ':nested' end), true);
                 capture._again := true;
             end if;
         end if;$q$, watch.id);

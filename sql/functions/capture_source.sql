@@ -228,9 +228,10 @@ $q$ end,
     then
         capture._again := true;
         capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})')::bigint;
-        -- A trigger of the user's has changed rows of the table, perhaps those of a statement whose own capture is yet to come.
         capture._nested := pg_catalog.current_setting('outbox.written_%1$s') operator(pg_catalog.~~) '%%:nested';
     end if;
+    -- A trigger of the user's changes rows of the table, perhaps those of a statement whose own capture is yet to come.
+    capture._nested := capture._nested or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1;
 $q$, watch.id) || case when _selects then $q$    capture._partial := true;
 $q$ when _object.history then '' else format($q$    -- Whether later changes of what is written now are wanted for themselves.
     if tg_op operator(pg_catalog.=) 'INSERT' then

@@ -30,7 +30,7 @@ declare
         on conflict on constraint touched_pkey do update set
             first_op = coalesce(t.first_op, excluded.first_op),
             last_op = coalesce(excluded.last_op, t.last_op),
-            type = coalesce(excluded.type, t.type),
+            type = case when excluded.last_op operator(pg_catalog.=) 'D' then null else coalesce(excluded.type, t.type) end,
             data = case when excluded.last_op is null then t.data else excluded.data end,
             -- Two sources are none: no subscription that excludes one of them may miss what the other did.
             source = case when t.source operator(pg_catalog.=) excluded.source then t.source end,

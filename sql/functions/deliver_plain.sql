@@ -12,8 +12,9 @@ declare
     _made  integer := 0;
 begin
     for _group in
-        select e.type, e.occurred_at, array_agg(e.id) as ids from outbox.event e
-        where e.slot = deliver_plain.slot and e.id = any (deliver_plain.events)
+        select e.type, e.occurred_at, array_agg(e.id) as ids
+        from unnest(deliver_plain.events) as x (id) cross join lateral (
+            select i.* from outbox.event i where i.slot = deliver_plain.slot and i.id = x.id offset 0) e
         group by e.type, e.occurred_at
     loop
         -- Due when it occurred: outbox.merge_events() finds it by that.

@@ -10,7 +10,7 @@ as $$
 -- Arguments: watch, who wrote; slot and events, what it has just written, without deliveries (of type = or - when it is no event
 --   for itself: only the data, or only that the row is gone); since, the first event of the transaction as
 --   far as is known, or null; partial, whether changes of them may come that are not wanted for themselves; nested, whether a trigger
---   of the user's has changed rows: full data of the events are old and new then; sealing, whether the transaction commits.
+--   of the user's has changed rows: data of the new events come with the row before and after then; sealing, whether the transaction commits.
 -- Under SERIALIZABLE all this is done at the commit: reading locks pages of indexes that others write, and would have one of two
 -- writers fail that have nothing in common. Whoever reads last of all stands in nobody's way.
 -- Returns: whether a delivery was made.
@@ -20,21 +20,18 @@ declare
     -- The transaction may have begun yesterday.
     _slots   smallint[] := case when outbox.slot(now()) = merge_events.slot then array[merge_events.slot] else '{0,1,2,3,4,5,6,7}' end;
     _new     bigint[] := merge_events.events;
-    _nested  boolean := merge_events.nested and _object.data = 'full';
     _chain   record;
     _types   text[];
     _datas   jsonb[];
-    _count   integer;
-    _old     jsonb;
-    _first   boolean;
+    _ids     bigint[];
+    _last    integer;
+    _kept    bigint;
     _type    text;
     _data    jsonb;
     _undone  bigint[] := '{}';  -- events whose deliveries do not fit any more
     _gone    bigint[] := '{}';
     _made    integer := 0;
     _slot    smallint;
-    _create  text := _object.name || '.Create';
-    _delete  text := _object.name || '.Delete';
 begin
     if current_setting('transaction_isolation') = 'serializable' and not merge_events.sealing and not merge_events.nested then
         perform outbox.await_commit(merge_events.slot, merge_events.events, true);
@@ -45,47 +42,35 @@ begin
             array_agg(e.data order by e.id) as datas, array_agg(e.source order by e.id) as sources,
             array_agg(e.trace_id order by e.id) as trace_ids, array_agg(e.traceparent order by e.id) as traceparents,
             array_agg(e.headers order by e.id) as headers
-        from outbox.event e
-        where e.slot = any (_slots) and e.object = _object.name and e.watch = merge_events.watch
-            and e.xid = pg_current_xact_id() and e.id >= coalesce(merge_events.since, merge_events.events[1])
-            and e.object_id in (
-                select n.object_id from outbox.event n where n.slot = merge_events.slot and n.id = any (merge_events.events))
+        from (
+            select e.* from outbox.event e
+            where not merge_events.sealing and e.slot = any (_slots) and e.object = _object.name and e.watch = merge_events.watch
+                and e.xid = pg_current_xact_id() and e.id >= least(merge_events.since, merge_events.events[1])
+                and e.object_id in (
+                    select n.object_id from outbox.event n where n.slot = merge_events.slot and n.id = any (merge_events.events))
+            union all
+            select w.*
+            from outbox.written(merge_events.watch, merge_events.slot, merge_events.events, least(merge_events.since, merge_events.events[1])) w
+            where merge_events.sealing
+        ) e
         group by e.object_id
-        having count(*) > 1 or _nested
+        having count(*) > 1 or merge_events.nested
     loop
+        _ids := _chain.ids;
         _types := _chain.types;
         _datas := _chain.datas;
-        _count := cardinality(_types);
-        if _nested then
-            _old := case when _types[_count] <> _create then _datas[_count] -> 'old' end;
-            _datas := array(
-                select case when u.id = any (_new) and u.type <> _create then coalesce(u.data -> 'new', u.data -> 'old') else u.data end
-                from unnest(_chain.ids, _types, _datas) with ordinality as u (id, type, data, n) order by u.n);
+        if merge_events.nested then
+            select l.ids, l.types, l.datas into _ids, _types, _datas
+            from outbox.link_events(merge_events.watch, _slots, _new, _ids, _types, _datas) l;
         end if;
-        if merge_events.nested and _count > 1 and not _chain.ids[_count - 1] = any (_new) then
-            -- What a trigger does within a statement is captured before the statement is, and comes after it. Then the row was not before
-            -- the statement what the trigger has left, or was not there, or not gone.
-            _first := case
-                when _types[_count] = _create then _types[_count - 1] <> _delete or _object.data = 'full' and _datas[_count - 1] = _datas[_count]
-                when _types[_count - 1] = _delete then true
-                when _object.data = 'full' then _old <> _datas[_count - 1]
-                when _object.data = 'diff' then exists (
-                    select from jsonb_each(nullif(_datas[_count - 1] -> 'new', 'null')) as b (key, value)
-                    where b.value <> _datas[_count] -> 'old' -> b.key)
-            end;
-            if _first then
-                _datas := _datas[:_count - 2] || _datas[_count] || _datas[_count - 1];
-                if _types[_count - 1] <> _create or _types[_count] in (_delete, '-') then
-                    _types := _types[:_count - 2] || _types[_count] || _types[_count - 1];
-                end if;
-            end if;
-        end if;
-        _type := case when _types[_count] <> '-' then outbox.net_type(_object.name, array_remove(array_remove(_types, '='), '-')) end;
-        _data := case when _object.data = 'diff' then outbox.merge_diffs(_datas) else _datas[_count] end;
+        _last := cardinality(_types);
+        _type := case when _types[_last] <> '-' then outbox.net_type(_object.name, array_remove(array_remove(_types, '='), '-')) end;
+        _data := case when _object.data = 'diff' then outbox.merge_diffs(_datas) else _datas[_last] end;
         if _object.data = 'diff' and _type is not null and _data -> 'old' = _data -> 'new' then
             _type := null;  -- changed and changed back
         end if;
-        _gone := _gone || case when _type is null then _chain.ids else _chain.ids[2:] end;
+        _kept := (select min(i) from unnest(_ids) i);
+        _gone := _gone || case when _type is null then _ids else array_remove(_ids, _kept) end;
         if _type is not null then
             update outbox.event e
             set type = _type, data = _data,
@@ -96,11 +81,12 @@ begin
                 headers = (
                     select jsonb_object_agg(k, v order by n)
                     from unnest(_chain.headers) with ordinality as u (h, n) cross join jsonb_each(h) as j (k, v))
-            where e.slot = any (_slots) and e.id = _chain.ids[1];
+            where e.slot = any (_slots) and e.id = _kept;
         end if;
-        if _type is distinct from _chain.types[1] and not _chain.ids[1] = any (_new) then
-            _undone := _undone || _chain.ids[1];
-        end if;
+        -- Those that are gone, or are of another type now, and had their deliveries.
+        _undone := _undone || array(
+            select u.id from unnest(_chain.ids, _chain.types) as u (id, type)
+            where u.id = any (_ids) and not u.id = any (_new) and (u.id <> _kept or _type is distinct from u.type));
     end loop;
 
     if cardinality(_undone) > 0 then
@@ -134,16 +120,17 @@ begin
         -- What takes the place of older events does so once, when all of it is known.
         exit when _object.mode = 'latest';
         _made := _made + outbox.deliver_plain(_slot, array(
-            select n.id from unnest(_new) as n (id)
-            where exists (select from outbox.event e where e.slot = _slot and e.id = n.id)));
+            select e.id
+            from unnest(_new) as x (id)
+                cross join lateral (select i.id from outbox.event i where i.slot = _slot and i.id = x.id offset 0) e));
     end loop;
     -- Those that some want on a condition, and those that nobody wants as they are now.
     foreach _slot in array _slots loop
         perform outbox.await_commit(_slot, array(
             select e.id
-            from outbox.event e
-            where e.slot = _slot and e.id = any (_new)
-                and (merge_events.partial or _object.mode = 'latest'
+            from unnest(_new) as x (id)
+                cross join lateral (select i.id, i.type from outbox.event i where i.slot = _slot and i.id = x.id offset 0) e
+            where (merge_events.partial or _object.mode = 'latest'
                     or exists (
                         select from outbox.subscription s
                         where s.pattern = any (outbox.patterns(e.type)) and s.special and s.status <> 'gone')

@@ -62,7 +62,7 @@ begin
             order by 1, min(t.event_id)
         loop
             _wakes := outbox.merge_events(_await.watch, _await.event_slot, _await.ids,
-                case when _await.hint like new.xid || ':%' then substring(_await.hint, ':([0-9]{1,18})')::bigint end, true, false, true) or _wakes;
+                case when _await.hint like new.xid || ':%' then substring(_await.hint, ':([0-9]{1,18})')::bigint end, false, false, true) or _wakes;
         end loop;
         _before := (select s.last_value from outbox.delivery_id_seq s);
         for _await in
