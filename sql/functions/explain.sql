@@ -14,7 +14,7 @@ as $$
 -- Touches: select outbox.event, outbox.delivery, outbox.attempt, outbox.fan_out, outbox.subscription, outbox.watch, outbox.object; outbox.explain_open() writes.
 #variable_conflict use_column
 declare
-    _slots    smallint[] := array[outbox.slot(clock_timestamp()), outbox.slot(now())];
+    _slots    smallint[];
     _everyone bigint;
     _event    bigint;
     _delivery bigint;
@@ -27,6 +27,7 @@ begin
         raise exception 'outbox.explain() reads schema outbox, and % may not', current_user
             using errcode = 'insufficient_privilege', hint = format('grant outbox_reader to %I;', current_user);
     end if;
+    _slots := array[outbox.slot(clock_timestamp()), outbox.slot(now())];
     perform outbox.explainable(explain.sql, explain.path);
     begin
         -- What the transaction has touched before becomes its events now, and not those of the statement.
