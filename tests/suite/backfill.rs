@@ -144,11 +144,11 @@ async fn a_snapshot_is_neither_older_nor_newer_than_its_place() {
 }
 
 #[tokio::test]
-async fn of_a_builder_too() {
+async fn what_is_deleted_while_its_lock_is_waited_for_has_no_snapshot() {
     let db = items("backfill_heads", 2);
     db.psql(
         "create function item_json(id int) returns jsonb language sql stable as
-            'select jsonb_build_object(''note'', i.note) from public.item i where i.id = $1';
+            'select jsonb_build_object(''note'', (select i.note from public.item i where i.id = $1))';
          select outbox.define_object('Item', 'item', 'item_json')",
     );
     let run = db.psql("select outbox.backfill_start('Item')");
