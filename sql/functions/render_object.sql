@@ -36,28 +36,36 @@ begin
             join outbox.object_head h on h.object = t.object and h.object_id = t.object_id
             left join unnest(_rendered) r on r.object_id = t.object_id
         where t.object = render_object.object
+    ), typed as materialized (
+        select d.*, case
+                when d.first_op = 'I' then _object.name || '.Create'
+                when d.last_op = 'D' then _object.name || '.Delete'
+                else coalesce(d.type, _object.name || '.Update')
+            end as event_type
+        from due d
+    ), wanted as materialized (
+        select t.event_type
+        from (select distinct event_type from typed) t
+        where _object.history or exists (
+            select from outbox.subscription s where s.pattern = any (outbox.patterns(t.event_type)) and s.status <> 'gone')
+    ), sent as materialized (
+        select t.*, t.shown and (t.error is not null or t.event_type in (select w.event_type from wanted w)) as is_sent from typed t
     ), kept as (
         -- Numbers have no gaps; what was held back is known.
         update outbox.object_head h
-        set seq = case when due.shown then h.seq else h.seq - 1 end, published = due.shown
-        from due
-        where h.object = render_object.object and h.object_id = due.object_id
-            and (not due.shown or h.published <> due.shown)
+        set seq = case when sent.is_sent then h.seq else h.seq - 1 end, published = sent.shown
+        from sent
+        where h.object = render_object.object and h.object_id = sent.object_id
+            and (not sent.is_sent or h.published <> sent.shown)
     ), event as (
         insert into outbox.event (slot, type, object, object_id, occurred_at, data, seq, source, trace_id, traceparent, headers, error)
-        select _slot,
-            case
-                when due.first_op = 'I' then _object.name || '.Create'
-                when due.last_op = 'D' then _object.name || '.Delete'
-                else coalesce(due.type, _object.name || '.Update')
-            end,
-            _object.name, due.object_id, _now,
-            case when due.error is not null then 'null' when _object.data = 'key' then jsonb_build_object('id', due.object_id)
-                when pg_column_size(due.data) > 1048576 then outbox.payload_omitted(1048576) else due.data end,
-            due.seq, due.source, due.trace_id, due.traceparent, due.headers, due.error
-        from due
-        where due.shown
-        order by due.object_id
+        select _slot, sent.event_type, _object.name, sent.object_id, _now,
+            case when sent.error is not null then 'null' when _object.data = 'key' then jsonb_build_object('id', sent.object_id)
+                when pg_column_size(sent.data) > 1048576 then outbox.payload_omitted(1048576) else sent.data end,
+            sent.seq, sent.source, sent.trace_id, sent.traceparent, sent.headers, sent.error
+        from sent
+        where sent.is_sent
+        order by sent.object_id
         returning id, type, error
     )
     select array_agg(e.id order by e.id), array_agg(e.type order by e.id) into _events, _types from event e where e.error is null;

@@ -2,7 +2,7 @@ create or replace function outbox.seal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
-set jit = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = off
 as $$
 -- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
 --
@@ -31,56 +31,63 @@ begin
     if not found then
         return null;
     end if;
-    perform outbox.reach_again(new.xid);
+    -- Nothing to be done is the rule, and to see that much cheaper than to do it.
+    if exists (select from outbox.watch w where w.through is not null) or exists (select from outbox.changed c where c.xid = new.xid) then
+        perform outbox.reach_again(new.xid);
+    end if;
     with taken as (
         delete from outbox.touched t where t.xid = new.xid returning t.*
     )
-    select array_agg(t::outbox.touched order by t.object, t.object_id) into _touched
+    select array_agg(t::outbox.touched) into _touched
     from taken t
     -- Came and went: nothing.
     where not (t.first_op = 'I' and t.last_op = 'D') or t.first_op is null or t.last_op is null;
-    if _touched is not null then
+    if cardinality(_touched) = 1 then
+        _wakes := outbox.seal_one(_touched[1]);
+    elsif _touched is not null then
         perform outbox.lock_heads(_touched);
         for _name in select distinct t.object from unnest(_touched) t order by t.object loop
             _wakes := outbox.render_object(_name, _touched) or _wakes;
         end loop;
     end if;
-    for _await in
-        with taken as (
-            delete from outbox.awaiting a where a.xid = new.xid and a.unmerged returning a.*
-        )
-        select e.watch, t.event_slot, array_agg(t.event_id order by t.event_id) as ids,
-            current_setting('outbox.written_' || e.watch, true) as hint
-        from taken t join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
-        group by 1, 2
-        order by 1, min(t.event_id)
-    loop
-        _wakes := outbox.merge_events(_await.watch, _await.event_slot, _await.ids,
-            case when _await.hint like new.xid || ':%' then substring(_await.hint, ':([0-9]{1,18})')::bigint end, true, false, true) or _wakes;
-    end loop;
-    _before := (select s.last_value from outbox.delivery_id_seq s);
-    for _await in
-        with taken as (
-            delete from outbox.awaiting a where a.xid = new.xid returning a.*
-        )
-        select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
-        from taken t
-            join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
-            left join outbox.object o on o.name = e.object
-        group by 1, 2
-    loop
-        _wakes := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything) > 0 or _wakes;
-        -- Written only because later changes might have made something of it that somebody wants.
-        delete from outbox.event e
-        where e.slot = _await.event_slot and e.id = any (_await.ids)
-            and not coalesce((select o.history from outbox.object o where o.name = e.object), true)
-            and not exists (
-                select from outbox.subscription s
-                where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone')
-            and not exists (select from outbox.delivery d where d.id > _before and d.event_id = e.id)
-            and not exists (select from outbox.fan_out f where f.event_id = e.id)
-            and not exists (select from outbox.attempt a where a.event_id = e.id);
-    end loop;
+    if exists (select from outbox.awaiting a where a.xid = new.xid) then
+        for _await in
+            with taken as (
+                delete from outbox.awaiting a where a.xid = new.xid and a.unmerged returning a.*
+            )
+            select e.watch, t.event_slot, array_agg(t.event_id order by t.event_id) as ids,
+                current_setting('outbox.written_' || e.watch, true) as hint
+            from taken t join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+            group by 1, 2
+            order by 1, min(t.event_id)
+        loop
+            _wakes := outbox.merge_events(_await.watch, _await.event_slot, _await.ids,
+                case when _await.hint like new.xid || ':%' then substring(_await.hint, ':([0-9]{1,18})')::bigint end, true, false, true) or _wakes;
+        end loop;
+        _before := (select s.last_value from outbox.delivery_id_seq s);
+        for _await in
+            with taken as (
+                delete from outbox.awaiting a where a.xid = new.xid returning a.*
+            )
+            select t.event_slot, coalesce(o.mode = 'latest', false) as everything, array_agg(t.event_id order by t.event_id) as ids
+            from taken t
+                join outbox.event e on e.slot = t.event_slot and e.id = t.event_id
+                left join outbox.object o on o.name = e.object
+            group by 1, 2
+        loop
+            _wakes := outbox.deliver_matching(_await.event_slot, _await.ids, _await.everything) > 0 or _wakes;
+            -- Written only because later changes might have made something of it that somebody wants.
+            delete from outbox.event e
+            where e.slot = _await.event_slot and e.id = any (_await.ids)
+                and not coalesce((select o.history from outbox.object o where o.name = e.object), true)
+                and not exists (
+                    select from outbox.subscription s
+                    where s.pattern = any (outbox.patterns(e.type)) and not s.special and s.status <> 'gone')
+                and not exists (select from outbox.delivery d where d.id > _before and d.event_id = e.id)
+                and not exists (select from outbox.fan_out f where f.event_id = e.id)
+                and not exists (select from outbox.attempt a where a.event_id = e.id);
+        end loop;
+    end if;
     if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();
     end if;

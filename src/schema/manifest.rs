@@ -152,6 +152,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/route.sql",
     "functions/runs_apart.sql",
     "functions/seal.sql",
+    "functions/seal_one.sql",
     "functions/seal_watch.sql",
     "functions/set_signing_secret.sql",
     "functions/settle.sql",

@@ -6,6 +6,7 @@ mod support;
 
 mod alerts;
 mod architecture;
+mod backfill;
 mod capture;
 mod catalogue;
 mod certificates;
@@ -27,6 +28,7 @@ mod doorbell;
 mod doorbell_faults;
 mod emit;
 mod envelope;
+mod explain;
 mod exposition;
 mod fan_out;
 mod filters;
