@@ -280,7 +280,7 @@ fn settings_that_a_change_of_the_table_breaks_fail_no_write_and_are_mended_by_th
 }
 
 const OBJECT: &str = "
-    create schema app; grant usage, create on schema app to kinds_owner; set session authorization kinds_owner;
+    create schema app authorization kinds_owner; set session authorization kinds_owner;
     create table app.ship (id int primary key, city text); create table app.stop (id int primary key, ship int);
     create function app.ship_json(id int) returns jsonb language sql stable security definer as
         $$ select jsonb_build_object('stops', (select count(*) from app.stop t where t.ship = s.id)) from app.ship s
@@ -322,8 +322,8 @@ fn functions_of_an_object_that_are_gone_or_changed_are_reported_and_on_error_sto
             let broken = db.psql("select reason from outbox.broken_watch");
             assert!(broken.contains(what) && broken.contains(reason), "{broken}");
             db.psql_as("kinds_owner", "update app.ship set city = 'b'; insert into app.stop values (1, 1)");
-            if what == "through" {
-                assert_eq!(db.psql("select relation, operation from outbox.uncaptured"), "app.stop|INSERT");
+            if what == "through" && !undo.is_empty() {
+                assert_eq!(db.psql("select relation, operation from outbox.uncaptured"), "app.stop|through");
             }
             let remedy = db.psql("select remedy from outbox.broken_watch");
             if undo.is_empty() {

@@ -303,7 +303,8 @@ fn a_partitioned_member_leads_to_its_objects_from_every_partition() {
          alter table addr attach partition addr2 for values in (2);
          create view place as select * from addr;
          create function ship_json(id int) returns jsonb language sql stable as
-         $$ select jsonb_build_object('city', (select city from public.place p where p.id = s.a)) from public.ship s where s.id = $1 $$;
+         $$ select jsonb_build_object('city', (select city from public.place p where p.id = s.a))
+            from public.ship s where s.id = $1 $$;
          select outbox.define_object('Ship', 'ship', builder => 'ship_json');
          select outbox.watch('addr', 'Ship', through => 'select s.id from changed c join ship s on s.a = c.id');
          insert into addr values (1, 'Oslo'), (2, 'Rome'); insert into ship values (10, 1), (20, 2)",
