@@ -2,7 +2,7 @@ create or replace function outbox.seal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
-set jit = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = off
 as $$
 -- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
 --

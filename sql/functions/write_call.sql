@@ -44,7 +44,7 @@ $look$, write_call.name, case write_call.name when 'render' then _types else _ty
             hint = format('Let a DBA run: create role outbox_builder nologin; grant outbox_builder to %s;', current_user);
     end if;
     execute format('create or replace function outbox.%I(%s) returns %s language plpgsql %s as %L', write_call.name, write_call.arguments, write_call.returned,
-        case when _apart then 'security definer set search_path = pg_catalog, pg_temp set transaction_read_only = on' else '' end, _source);
+        case when _apart then 'security definer set search_path = pg_catalog, pg_temp set transaction_read_only = on' else 'set plan_cache_mode = auto' end, _source);
     execute format('revoke all on function outbox.%I(%s) from public', write_call.name, _types);
     if _apart then
         begin
