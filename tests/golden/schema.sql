@@ -384,6 +384,10 @@ CREATE FUNCTION outbox.let_call(called text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.link_events(watch integer, slots smallint[], fresh bigint[], INOUT ids bigint[], INOUT types text[], INOUT datas jsonb[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -430,6 +434,7 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
 CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean, sealing boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'auto'
     AS ...;
 CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) RETURNS text
     LANGUAGE plpgsql STABLE
@@ -693,6 +698,10 @@ CREATE FUNCTION outbox.write_calls() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) RETURNS SETOF outbox.event
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
     INCREMENT BY 1
@@ -924,7 +933,9 @@ CREATE UNLOGGED TABLE outbox.awaiting (
     xid xid8 NOT NULL,
     event_slot smallint NOT NULL,
     event_id bigint NOT NULL,
-    unmerged boolean DEFAULT false NOT NULL
+    unmerged boolean DEFAULT false NOT NULL,
+    old jsonb,
+    new jsonb
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.backfill_run (
@@ -2195,6 +2206,7 @@ REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.let_call(called text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.let_call(called text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.link_events(watch integer, slots smallint[], fresh bigint[], INOUT ids bigint[], INOUT types text[], INOUT datas jsonb[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
@@ -2332,6 +2344,7 @@ GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_read
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
