@@ -111,7 +111,8 @@ fn explain_does_what_is_deferred_to_the_commit() {
     db.psql(
         "create table parcel (id int primary key); create table item (id int primary key, parcel int, name text);
          create function parcel_json(id int) returns jsonb language sql stable security definer as
-            'select jsonb_build_object(''items'', (select jsonb_agg(i.name order by i.id) from public.item i where i.parcel = $1))';
+            'select jsonb_build_object(''items'', (select jsonb_agg(i.name order by i.id)
+                from public.item i where i.parcel = $1))';
          select outbox.define_object('Parcel', 'parcel', 'parcel_json');
          select outbox.watch('item', 'Parcel', id => 'parcel');
          insert into parcel values (1); insert into item values (1, 1, 'cup');
