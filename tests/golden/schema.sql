@@ -18,8 +18,45 @@ CREATE FUNCTION outbox.adopt_database() RETURNS text
 CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[]) RETURNS void
+CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[], unmerged boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
+    AS ...;
+CREATE PROCEDURE outbox.backfill(IN object text, IN condition text DEFAULT NULL::text, IN batch integer DEFAULT 1000)
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.backfill_cancel(run bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.backfill_lock(run bigint, ids text[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.backfill_plan(run bigint, condition text, OUT composite boolean, OUT keys text, OUT seen text, OUT data text) RETURNS record
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer, ids text[], data jsonb[], ended boolean) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
+    SET jit TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.backfill_start(object text, condition text DEFAULT NULL::text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.backfill_step(run bigint, batch integer DEFAULT 1000, condition text DEFAULT NULL::text, path text DEFAULT current_setting('search_path'::text)) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
     AS ...;
 CREATE SEQUENCE outbox.event_id
     START WITH 1
@@ -280,6 +317,18 @@ CREATE FUNCTION outbox.expand(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.explain(sql text, path text DEFAULT current_setting('search_path'::text)) RETURNS TABLE(event_type text, object text, object_id text, data jsonb, subscription bigint, subscriber text, matches boolean, reason text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.explain_open() RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.explainable(sql text, path text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.fan_out_max() RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
@@ -335,6 +384,10 @@ CREATE FUNCTION outbox.let_call(called text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.link_events(watch integer, slots smallint[], fresh bigint[], INOUT ids bigint[], INOUT types text[], INOUT datas jsonb[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -365,6 +418,10 @@ CREATE FUNCTION outbox.make_through(relation regclass, object text, through text
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.match_words(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision, first_due bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -374,8 +431,12 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) RETURNS boolean
+CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean, sealing boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.missing_triggers(relation regclass, watch integer) RETURNS SETOF regclass
@@ -424,6 +485,7 @@ CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_t
     AS ...;
 CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
     LANGUAGE plpgsql
+    SET plan_cache_mode TO 'auto'
     AS ...;
 CREATE FUNCTION outbox.reach_again(xid xid8) RETURNS void
     LANGUAGE plpgsql
@@ -438,6 +500,10 @@ CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count 
     AS ...;
 CREATE FUNCTION outbox.readers() RETURNS text[]
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.refuse_explained() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.refuse_truncate() RETURNS trigger
@@ -458,6 +524,7 @@ CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe r
     AS ...;
 CREATE FUNCTION outbox.render(object text, ids text[]) RETURNS SETOF outbox.rendered
     LANGUAGE plpgsql
+    SET plan_cache_mode TO 'auto'
     AS ...;
 CREATE FUNCTION outbox.render_bravely(object text, ids text[]) RETURNS outbox.rendered[]
     LANGUAGE plpgsql
@@ -479,6 +546,10 @@ CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release t
     AS ...;
 CREATE FUNCTION outbox.report_stop(name text, host text, pid integer) RETURNS void
     LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.require_backfill(object text) RETURNS outbox.object
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.require_event_type(pattern text) RETURNS void
@@ -509,6 +580,10 @@ CREATE FUNCTION outbox.ring() RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.route(event_type text, data jsonb DEFAULT 'null'::jsonb, object_id text DEFAULT NULL::text, source text DEFAULT NULL::text) RETURNS TABLE(subscription bigint, subscriber text, pattern text, matches boolean, reason text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.runs_apart(called text, relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -521,8 +596,12 @@ CREATE FUNCTION outbox.seal() RETURNS trigger
     SET "IntervalStyle" TO 'postgres'
     SET bytea_output TO 'hex'
     SET extra_float_digits TO '1'
+    SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.seal_one(touched outbox.touched) RETURNS boolean
+    LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.seal_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -606,12 +685,20 @@ CREATE FUNCTION outbox.watches_of(relation regclass) RETURNS TABLE(id integer, o
 CREATE FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
+CREATE FUNCTION outbox.why(event text, subscription bigint DEFAULT NULL::bigint) RETURNS TABLE(event_id bigint, event_type text, object text, object_id text, occurred_at timestamp with time zone, subscription_id bigint, subscriber text, state text, reason text)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.write_calls() RETURNS integer
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) RETURNS SETOF outbox.event
+    LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE SEQUENCE outbox.attempt_id
@@ -844,18 +931,25 @@ CREATE TABLE outbox.attempt_kept (
 CREATE UNLOGGED TABLE outbox.awaiting (
     xid xid8 NOT NULL,
     event_slot smallint NOT NULL,
-    event_id bigint NOT NULL
+    event_id bigint NOT NULL,
+    unmerged boolean DEFAULT false NOT NULL,
+    old jsonb,
+    new jsonb
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
 CREATE TABLE outbox.backfill_run (
     id bigint NOT NULL,
     object text NOT NULL,
     condition text,
+    objects bigint,
     walked_to text,
+    walked bigint DEFAULT 0 NOT NULL,
     sent bigint DEFAULT 0 NOT NULL,
     started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     started_by text DEFAULT SESSION_USER NOT NULL,
-    ended_at timestamp with time zone
+    stepped_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    cancelled boolean DEFAULT false NOT NULL
 );
 ALTER TABLE outbox.backfill_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.backfill_run_id_seq
@@ -865,6 +959,37 @@ ALTER TABLE outbox.backfill_run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+CREATE VIEW outbox.backfilling AS
+ SELECT r.id AS run,
+    r.object,
+    r.condition,
+        CASE
+            WHEN r.cancelled THEN 'cancelled'::text
+            WHEN (r.ended_at IS NOT NULL) THEN 'ended'::text
+            ELSE 'open'::text
+        END AS state,
+    r.walked,
+    r.sent,
+    r.objects AS of,
+        CASE
+            WHEN ((r.ended_at IS NOT NULL) AND (NOT r.cancelled)) THEN (100)::numeric
+            WHEN (r.objects > 0) THEN LEAST(round(((100.0 * (r.walked)::numeric) / (r.objects)::numeric), 1), 99.9)
+            ELSE NULL::numeric
+        END AS percent,
+        CASE
+            WHEN (r.ended_at IS NULL) THEN make_interval(secs => (((EXTRACT(epoch FROM (r.stepped_at - r.started_at)))::double precision * (GREATEST((r.objects - r.walked), (0)::bigint))::double precision) / (NULLIF(r.walked, 0))::double precision))
+            ELSE NULL::interval
+        END AS eta,
+    r.started_at,
+    r.started_by,
+    r.stepped_at,
+    r.ended_at,
+        CASE
+            WHEN (r.ended_at IS NULL) THEN format('call outbox.backfill(%L%s)'::text, r.object, (', '::text || quote_literal(r.condition)))
+            ELSE NULL::text
+        END AS remedy
+   FROM outbox.backfill_run r
+  ORDER BY r.id DESC;
 CREATE TABLE outbox.delivery (
     id bigint NOT NULL,
     subscription bigint NOT NULL,
@@ -1053,7 +1178,10 @@ CREATE VIEW outbox.broken_watch AS
                     WHEN (o.builder IS NULL) THEN 'events come without an id'::text
                     ELSE 'its changes give no events'::text
                 END AS unnamed,
-            (NOT outbox.capture_is_trusted(w.relation)) AS is_guarded) known)
+            (NOT outbox.capture_is_trusted(w.relation)) AS is_guarded,
+            COALESCE(( SELECT outbox.labels_stand((replace("substring"(p.prosrc, 'outbox\.labels_stand\(''((?:[^'']|'''')*)''\)'::text), ''''''::text, ''''::text))::text[]) AS labels_stand
+                   FROM pg_proc p
+                  WHERE (p.oid = (to_regprocedure(format('outbox.capture_%s()'::text, w.id)))::oid)), true) AS labels_stand) known)
      CROSS JOIN LATERAL ( SELECT
                 CASE
                     WHEN known.is_root THEN format('select outbox.define_object(%L, %L, builder => %L, %smode => %L, data => %L, on_error => %L, '::text, o.name, (w.relation)::text, o.builder, (('gate => '::text || quote_literal(o.gate)) || ', '::text), o.mode, o.data, o.on_error)
@@ -1166,14 +1294,16 @@ CREATE VIEW outbox.broken_watch AS
             again.remedy
           WHERE ((w.id_expression IS NOT NULL) AND (NOT outbox.capture_knows(w.relation, w.id_columns, known.capture)))
         UNION ALL
-         SELECT 'a column of the conditions has another type now: no condition is applied, every change is an event'::text,
-            again.remedy
-          WHERE ((cardinality(w.condition_columns) > 0) AND (NOT outbox.capture_knows(w.relation, (w.id_columns || w.condition_columns), known.capture)) AND ((w.id_expression IS NULL) OR outbox.capture_knows(w.relation, w.id_columns, known.capture)))
-        UNION ALL
-         SELECT 'an enum that the conditions name, or one of its values, was renamed: no condition is applied, every change is an event'::text,
-            again.edited
-           FROM pg_proc p
-          WHERE ((p.oid = (known.capture)::oid) AND (NOT outbox.labels_stand((replace("substring"(p.prosrc, 'outbox\.labels_stand\(''((?:[^'']|'''')*)''\)'::text), ''''''::text, ''''::text))::text[])))
+         SELECT (
+                CASE
+                    WHEN (NOT known.labels_stand) THEN 'an enum that the conditions name, or one of its values, was renamed'::text
+                    ELSE 'a column of the conditions has another type now'::text
+                END || ': no condition is applied, every change is an event'::text),
+                CASE
+                    WHEN known.labels_stand THEN again.remedy
+                    ELSE again.edited
+                END AS edited
+          WHERE ((NOT known.labels_stand) OR ((cardinality(w.condition_columns) > 0) AND (NOT outbox.capture_knows(w.relation, (w.id_columns || w.condition_columns), known.capture)) AND ((w.id_expression IS NULL) OR outbox.capture_knows(w.relation, w.id_columns, known.capture))))
         UNION ALL
          SELECT ((((f.what || ' '::text) || f.called) ||
                 CASE
@@ -1484,6 +1614,10 @@ CREATE TABLE outbox.event_type (
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_dotted_words CHECK (((name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text) AND (length(name) <= 200)))
 );
+CREATE UNLOGGED TABLE outbox.explaining (
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    asked integer DEFAULT 0 NOT NULL
+);
 CREATE TABLE outbox.subscription_health (
     subscription bigint NOT NULL,
     consecutive_failures integer DEFAULT 0 NOT NULL,
@@ -1786,6 +1920,8 @@ ALTER TABLE ONLY outbox.event_kept
     ADD CONSTRAINT event_kept_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.event_type
     ADD CONSTRAINT event_type_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.explaining
+    ADD CONSTRAINT explaining_pkey PRIMARY KEY (xid, asked);
 ALTER TABLE ONLY outbox.fan_out
     ADD CONSTRAINT fan_out_pkey PRIMARY KEY (event_id, event_slot);
 ALTER TABLE ONLY outbox.object_head
@@ -1853,6 +1989,7 @@ CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (obje
 CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
 CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
+CREATE UNIQUE INDEX one_open_run_per_object_and_condition ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text))) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
 CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern, anchor_path, anchor) WHERE ((status <> 'gone'::text) AND (object_id IS NULL) AND (anchor IS NOT NULL));
@@ -1906,6 +2043,7 @@ ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
 ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+CREATE CONSTRAINT TRIGGER explaining_refuse AFTER INSERT ON outbox.explaining DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.refuse_explained();
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
@@ -1925,7 +2063,21 @@ REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[], unmerged boolean) FROM PUBLIC;
+REVOKE ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer) FROM PUBLIC;
+GRANT ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_cancel(run bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_cancel(run bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_lock(run bigint, ids text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_lock(run bigint, ids text[]) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_plan(run bigint, condition text, OUT composite boolean, OUT keys text, OUT seen text, OUT data text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_plan(run bigint, condition text, OUT composite boolean, OUT keys text, OUT seen text, OUT data text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer, ids text[], data jsonb[], ended boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer, ids text[], data jsonb[], ended boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_start(object text, condition text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_start(object text, condition text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_step(run bigint, batch integer, condition text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_step(run bigint, batch integer, condition text, path text) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
@@ -1948,9 +2100,11 @@ GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_rea
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
@@ -2007,9 +2161,20 @@ GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.expand(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.expand(batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.explain(sql text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.explain(sql text, path text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.explain(sql text, path text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.explain_open() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.explain_open() TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.explain_open() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.explainable(sql text, path text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.explainable(sql text, path text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.explainable(sql text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.fan_out_max() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.filter_anchor(filter jsonb, pattern text, subscription bigint, OUT path text[], OUT value text) TO outbox_admin;
@@ -2018,6 +2183,7 @@ GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find(webhook_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.find_function(signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.find_function(signature text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.find_function(signature text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.function_name(signature text) FROM PUBLIC;
@@ -2034,10 +2200,12 @@ REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_in(conditions text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_stand(labels text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.labels_stand(labels text[]) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.labels_stand(labels text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.leave_duty(duty text, relay text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.leave_duty(duty text, relay text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.let_call(called text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.let_call(called text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.link_events(watch integer, slots smallint[], fresh bigint[], INOUT ids bigint[], INOUT types text[], INOUT datas jsonb[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
@@ -2046,10 +2214,16 @@ REVOKE ALL ON FUNCTION outbox.lock_heads(touched outbox.touched[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.make_signing_key() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.make_through(relation regclass, object text, through text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.make_through(relation regclass, object text, through text, path text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.match_words(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.match_words(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.match_words(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.measure(subscriptions_max integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.measure(subscriptions_max integer) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.merge_diffs(diffs jsonb[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean, sealing boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_admin;
@@ -2058,6 +2232,8 @@ REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.object_key(object text, object_id text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
@@ -2077,6 +2253,7 @@ REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.refuse_explained() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) FROM PUBLIC;
@@ -2093,7 +2270,9 @@ REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, re
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.require_backfill(object text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.require_event_type(pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.require_event_type(pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
@@ -2108,9 +2287,13 @@ GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.seal() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.seal_one(touched outbox.touched) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
@@ -2118,6 +2301,7 @@ GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text
 REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
@@ -2154,8 +2338,12 @@ GRANT ALL ON FUNCTION outbox.watches_of(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.why(event text, subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -2180,6 +2368,8 @@ GRANT SELECT ON TABLE outbox.awaiting TO outbox_reader;
 GRANT SELECT ON TABLE outbox.awaiting TO outbox_admin;
 GRANT SELECT ON TABLE outbox.backfill_run TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backfill_run TO outbox_admin;
+GRANT SELECT ON TABLE outbox.backfilling TO outbox_reader;
+GRANT SELECT ON TABLE outbox.backfilling TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
@@ -2246,6 +2436,8 @@ GRANT SELECT ON TABLE outbox.event_kept TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event_kept TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_type TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.event_type TO outbox_admin;
+GRANT SELECT ON TABLE outbox.explaining TO outbox_reader;
+GRANT SELECT ON TABLE outbox.explaining TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
 GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
