@@ -10,6 +10,49 @@ const ROUNDS: usize = 3;
 const SECONDS: u32 = 5;
 const CLIENTS: u32 = 16;
 
+/// The tables, each with what becomes of its changes.
+const TABLES: [(&str, &str); 7] = [
+    ("unwatched", "no trigger"),
+    ("rowtrig", "a hand-written row trigger, one row in a plain outbox table"),
+    ("unheard", "watched, no subscription"),
+    ("each", "mode each, one subscription, as all that follow"),
+    ("coalesced", "mode transaction, the default"),
+    ("diff", "the same with data => 'diff'"),
+    ("composite", "an object of two tables with a builder, rendered at the commit"),
+];
+
+/// A row trigger as people write it.
+const ROW_TRIGGER: &str = "
+    create table plain_outbox (id bigserial primary key, type text, object_id text, data jsonb, at timestamptz default now());
+    create function rowtrig() returns trigger language plpgsql security definer set search_path = public as $$
+    begin
+        insert into plain_outbox (type, object_id, data) values ('Order.Update', new.id::text, to_jsonb(new));
+        return null;
+    end
+    $$;
+    create trigger rowtrig after update on rowtrig for each row execute function rowtrig();";
+
+/// The watches. The builder is set-based and keeps its plan: with an array of ids Postgres would plan its query at every call.
+const OBJECTS: &str = "
+    create table member (id integer primary key, composite_id integer not null, note text);
+    insert into member select n, n, 'note ' || n from generate_series(1, 100000) n;
+    create index on member (composite_id);
+    vacuum analyze member;
+    create function composite_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
+    set plan_cache_mode = force_generic_plan as $$
+    begin
+        return query
+        select c.id, jsonb_build_object('id', c.id, 'name', c.name, 'amount', c.amount, 'members', (
+            select jsonb_agg(jsonb_build_object('id', m.id, 'note', m.note) order by m.id)
+            from public.member m where m.composite_id = c.id))
+        from public.composite c where c.id = any (ids);
+    end
+    $$;
+    select outbox.watch('unheard', 'Unheard'), outbox.watch('each', 'Each', mode => 'each'),
+        outbox.watch('coalesced', 'Coalesced'), outbox.watch('diff', 'Diff', data => 'diff');
+    select outbox.define_object('Composite', 'composite', builder => 'composite_data');
+    select outbox.watch('member', 'Composite', id => 'composite_id');";
+
 pub(crate) fn measure(outboxd: &Path) {
     let cluster = Cluster::start(&ClusterOptions {
         fsync: true,
@@ -20,48 +63,64 @@ pub(crate) fn measure(outboxd: &Path) {
     let outboxd = Outboxd::new(outboxd);
     let url = database.url();
     assert_eq!(outboxd.run(&["migrate"], &[("DATABASE_URL", url.as_str())]).code, 0, "migrate works");
-    for table in ["unwatched", "unheard", "watched"] {
+    for (table, _) in TABLES {
         pgbench::make_table(&database, table);
     }
-    database.psql("select outbox.watch('unheard', 'Unheard'), outbox.watch('watched', 'Watched')");
-    for n in 1..=2 {
-        database.psql(&format!("select outbox.subscribe('bench', 'Watched.*', 'https://localhost/{n}')"));
+    database.psql(ROW_TRIGGER);
+    database.psql(OBJECTS);
+    for object in ["Each", "Coalesced", "Diff", "Composite"] {
+        database.psql(&format!("select outbox.subscribe('bench', '{object}.*', 'https://localhost/1')"));
     }
     let files = tempfile::tempdir().expect("a temporary folder");
+    for (table, what) in TABLES {
+        println!("{table:<10} {what}");
+    }
     println!(
-        "unwatched: no trigger; unheard: watched, no subscription; watched: two subscriptions, both deliveries written\n"
+        "\nsingle-row UPDATEs per second, {CLIENTS} clients (median of {ROUNDS} alternating runs of {SECONDS} s)"
     );
-    println!(
-        "single-row UPDATEs per second, {CLIENTS} clients (median of {ROUNDS} alternating runs of {SECONDS} s)"
-    );
-    compare(|table| {
+    let single = compare(|table| {
         clear(&database);
         pgbench::update(&cluster, &database, files.path(), table, CLIENTS, SECONDS).tps
     });
-    println!("UPDATE of 20,000 rows, statements per second");
-    compare(|table| bulk(&database, table));
+    println!("UPDATE of 20,000 rows, statements per second (median of {ROUNDS})");
+    let bulk = compare(|table| bulk(&database, table));
+    println!("what is aimed at");
+    let aim = |what: &str, ratio: f64, aim: &str| println!("  {what:<44} {ratio:>5.2}   {aim}");
+    aim("single: composite to each, rate", single("composite") / single("each"), "at least 0.70");
+    aim("single: coalesced to each, rate", single("coalesced") / single("each"), "at least 0.85");
+    aim("single: diff to each, rate", single("diff") / single("each"), "close to coalesced");
+    aim("bulk: coalesced to each, time", bulk("each") / bulk("coalesced"), "at most 1.6");
+    aim("bulk: each to unwatched, time", bulk("unwatched") / bulk("each"), "at most 3");
+    aim("bulk: each to the row trigger, time", bulk("rowtrig") / bulk("each"), "at most 1");
 }
 
-fn compare(measure: impl Fn(&str) -> f64) {
-    let tables = ["unwatched", "unheard", "watched"];
-    let mut figures = vec![Vec::new(); tables.len()];
+/// Prints the median of each table, and gives them by name.
+fn compare(measure: impl Fn(&str) -> f64) -> impl Fn(&str) -> f64 {
+    let mut figures = vec![Vec::new(); TABLES.len()];
     for _ in 0..ROUNDS {
-        for (table, figures) in tables.iter().zip(&mut figures) {
+        for ((table, _), figures) in TABLES.iter().zip(&mut figures) {
             figures.push(measure(table));
         }
     }
     let figures: Vec<f64> = figures.into_iter().map(median).collect();
-    for (table, figure) in tables.iter().zip(&figures) {
+    for ((table, _), figure) in TABLES.iter().zip(&figures) {
         println!("  {table:<10} {figure:>10.2}   {:>4.0} %", 100.0 * figure / figures[0]);
+    }
+    move |name| {
+        let place = TABLES.iter().position(|(table, _)| *table == name).expect("a table of the list");
+        figures[place]
     }
 }
 
 fn clear(database: &Database) {
-    database.psql("delete from outbox.delivery; truncate outbox.event; vacuum outbox.delivery; checkpoint");
+    database.psql(
+        "delete from outbox.delivery; truncate outbox.event; truncate plain_outbox; vacuum outbox.delivery; checkpoint",
+    );
 }
 
 fn bulk(database: &Database, table: &str) -> f64 {
     clear(database);
+    // Over the commit: that is where objects with a builder are rendered.
     let printed = database.psql(&format!(
         "create temp table t as select clock_timestamp() as begun; \
          update {table} set amount = amount + 1 where id <= 20000; \

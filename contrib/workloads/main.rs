@@ -47,7 +47,7 @@ struct Options {
     #[arg(long)]
     once: bool,
     /// How many transactions the rental shops write.
-    #[arg(long, value_name = "N", default_value = "3000")]
+    #[arg(long, value_name = "N", default_value = "2000")]
     transactions: usize,
     /// Which transactions they are.
     #[arg(long, value_name = "N", default_value = "1")]

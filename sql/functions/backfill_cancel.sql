@@ -11,12 +11,14 @@ declare
     _object text := (select r.object from outbox.backfill_run r where r.id = backfill_cancel.run);
 begin
     if _object is null then
-        raise exception 'there is no backfill %', coalesce(backfill_cancel.run::text, 'NULL') using errcode = 'OX017', hint = 'All of them: select * from outbox.backfilling.';
+        raise exception 'there is no backfill %', coalesce(backfill_cancel.run::text, 'NULL')
+            using errcode = 'OX017', hint = 'All of them: select * from outbox.backfilling.';
     end if;
     if not coalesce(pg_has_role(session_user, to_regrole('outbox_admin'), 'MEMBER'), false) then
         perform outbox.require_object_owner(_object);
     end if;
-    update outbox.backfill_run r set ended_at = clock_timestamp(), cancelled = true where r.id = backfill_cancel.run and r.ended_at is null;
+    update outbox.backfill_run r set ended_at = clock_timestamp(), cancelled = true where r.id = backfill_cancel.run
+        and r.ended_at is null;
     return found;
 end
 $$;

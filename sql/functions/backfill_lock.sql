@@ -2,8 +2,8 @@ create or replace function outbox.backfill_lock(run bigint, ids text[]) returns 
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Keeps writers from rendering objects with a builder until the caller's transaction ends: what its next statement sees of them is what the
--- snapshot will tell, and whatever they commit later has a later event.
+-- Keeps writers from rendering objects with a builder until the caller's transaction ends: what its next statement sees of them
+-- is what the snapshot will tell, and whatever they commit later has a later event.
 -- Arguments: run; ids, as events have them.
 -- Raises: OX003, OX017.
 -- Locks: the rows of outbox.object_head, in sorted order.
@@ -13,7 +13,8 @@ declare
 begin
     -- Without a number yet: outbox.lock_heads() gives the next.
     insert into outbox.object_head as h (object, object_id, seq)
-    select distinct _object.name, outbox.short_id(i.id), 0 from unnest(backfill_lock.ids) as i (id) where i.id is not null order by 2
+    select distinct _object.name, outbox.short_id(i.id), 0 from unnest(backfill_lock.ids) as i (id) where i.id is not null
+        order by 2
     on conflict on constraint object_head_pkey do update set seq = h.seq;
 end
 $$;

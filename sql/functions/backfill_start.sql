@@ -2,7 +2,8 @@ create or replace function outbox.backfill_start(object text, condition text def
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Begins a backfill, or finds the one of this object and condition that has not ended. Nothing is sent yet: outbox.backfill_step() does that.
+-- Begins a backfill, or finds the one of this object and condition that has not ended. Nothing is sent yet:
+-- outbox.backfill_step() does that.
 -- Arguments: object, condition, as in outbox.backfill().
 -- Returns: the run's id, as in outbox.backfill_run.
 -- Raises: OX003, OX017.

@@ -8,24 +8,27 @@ as $$
 -- Returns: plpgsql.
 -- Touches: outbox.capture_changes() writes the queries.
 declare
-    -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
-    _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
-        select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::pg_catalog."char", c.op::pg_catalog."char", c.type, c.data,
-            capture._source, capture._trace_id, capture._traceparent, capture._headers
-        from (
-            select k.object_id, case when pg_catalog.count(*) operator(pg_catalog.=) pg_catalog.count(k.op) then pg_catalog.min(k.op) end as op,
-                pg_catalog.min(k.type) as type, (pg_catalog.array_agg(k.data))[1] as data
-            from (
-                select case when pg_catalog.octet_length(change.object_id) operator(pg_catalog.>) 1000
+    -- What one row has touched.
+    _one  text := $q$select case when pg_catalog.octet_length(change.object_id) operator(pg_catalog.>) 1000
                         then pg_catalog.concat(pg_catalog.left(change.object_id, 200), '...',
                             pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(change.object_id, 'UTF8')), 'hex'))
                         else change.object_id end as object_id,
                     case when change.op operator(pg_catalog.<>) 'U' then change.op end as op, change.type, change.data
-                from (%2$s
+                from (%1$s
                 ) as change
-                where change.object_id is not null
+                where change.object_id is not null$q$;
+    -- The same object more than once in a statement is noted once. It came or went if all that happened to it says so.
+    _many text := $q$select k.object_id, case when pg_catalog.count(*) operator(pg_catalog.=) pg_catalog.count(k.op) then pg_catalog.min(k.op) end as op,
+                pg_catalog.min(k.type) as type, (pg_catalog.array_agg(k.data))[1] as data
+            from (
+                %1$s
             ) as k
-            group by k.object_id
+            group by k.object_id$q$;
+    _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
+        select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::pg_catalog."char", c.op::pg_catalog."char", c.type, c.data,
+            capture._source, capture._trace_id, capture._traceparent, capture._headers
+        from (
+            %2$s
         ) as c
         on conflict on constraint touched_pkey do update set
             first_op = coalesce(t.first_op, excluded.first_op),
@@ -60,19 +63,25 @@ begin
         values (pg_catalog.pg_current_xact_id(), %5$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
 %4$s        capture._wakes := true;
     end if;
-$q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format($q$
+$q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format(_many, format(_one, format($q$
                     select x.id as object_id, 'U'::pg_catalog.text as op,
                         null::pg_catalog.text as type, null::pg_catalog.jsonb as data
-                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)), watch.id);
+                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)))), watch.id);
     end if;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
 %s    else
-%s    end if;
+        -- One row that has changed, and kept its identity, is all that nearly every statement is about.
+        if not capture._many then
+%s        end if;
+        if not capture._wakes then
+%s        end if;
+    end if;
 $q$,
-        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'insert')),
-        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'delete')),
-        format(_note, watch.object, outbox.capture_changes(watch, object, by_expression, 'update') || E'\n                union all'
-            || outbox.capture_changes(watch, object, by_expression, 'moved')));
+        format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'insert')))),
+        format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'delete')))),
+        format(_note, watch.object, format(_one, outbox.capture_changes(watch, object, by_expression, 'update'))),
+        format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'update') || E'\n                union all'
+            || outbox.capture_changes(watch, object, by_expression, 'moved')))));
 end
 $$;

@@ -20,6 +20,7 @@ declare
     _object_id text := emit.object_id;
     _id        bigint;
     _uid       uuid;
+    _made      integer;
 begin
     if not exists (select from outbox.event_type t where t.name = emit.event_type) then
         perform outbox.require_event_type(emit.event_type);
@@ -40,7 +41,17 @@ begin
     values (_slot, emit.event_type, emit.object, _object_id, _now, _data, nullif(current_setting('outbox.source', true), ''),
         nullif(current_setting('outbox.trace_id', true), ''), nullif(current_setting('outbox.traceparent', true), ''), outbox.context_headers())
     returning e.id, e.uid into _id, _uid;
-    if outbox.deliver(_slot, array[_id]) > 0 and (select d.last_value from outbox.doorbell d) = 1 then
+    -- The event is not read again where it need not be: that would hold the leaves of all days until the transaction ends.
+    if exists (
+        select from outbox.subscription s
+        where s.pattern = any (outbox.patterns(emit.event_type)) and s.special and s.status <> 'gone')
+        or (select o.mode = 'latest' from outbox.object o where o.name = emit.object)
+    then
+        _made := outbox.deliver(_slot, array[_id]);
+    else
+        _made := outbox.deliver_type(_slot, emit.event_type, array[_id], _now);
+    end if;
+    if _made > 0 and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();
     end if;
     return _uid;

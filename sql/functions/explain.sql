@@ -4,17 +4,21 @@ create or replace function outbox.explain(sql text, path text default pg_catalog
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
--- What a statement would send: runs it, with the rights of the caller, and what it defers to the commit, and rolls it back. Events show although nobody
--- wants them. What the caller's transaction did before is neither shown nor merged with.
--- A rollback does not undo everything: numbers drawn from sequences stay drawn, session locks stay locked, and what the statement's functions did outside
--- this database (dblink, HTTP, files) is done. Locks on rows are kept until it is rolled back only. Notifications are undone.
--- Arguments: sql, one SELECT, VALUES, INSERT, UPDATE, DELETE or MERGE; path, the search_path by which it is understood: the caller's.
--- Returns: per event one row for each subscription, those that get it first; an event that nobody wants begins with a row without a subscription.
+-- What a statement would send: runs it, with the rights of the caller, and what it defers to the commit, and rolls it back.
+-- Events show although nobody wants them. What the caller's transaction did before is neither shown nor merged with. A rollback
+-- does not undo everything: numbers drawn from sequences stay drawn, session locks stay locked, and what the statement's
+-- functions did outside this database (dblink, HTTP, files) is done. Locks on rows are kept until it is rolled back only.
+-- Notifications are undone.
+-- Arguments: sql, one SELECT, VALUES, INSERT, UPDATE, DELETE or MERGE; path, the search_path by which it is understood: the
+--   caller's.
+-- Returns: per event one row for each subscription, those that get it first; an event that nobody wants begins with a row without
+--   a subscription.
 -- Raises: OX018 not such a statement; 42501 who may not read schema outbox; else what the statement raises.
--- Touches: select outbox.event, outbox.delivery, outbox.attempt, outbox.fan_out, outbox.subscription, outbox.watch, outbox.object; outbox.explain_open() writes.
+-- Touches: select outbox.event, outbox.delivery, outbox.attempt, outbox.fan_out, outbox.subscription, outbox.watch,
+--   outbox.object; outbox.explain_open() writes.
 #variable_conflict use_column
 declare
-    _slots    smallint[] := array[outbox.slot(clock_timestamp()), outbox.slot(now())];
+    _slots    smallint[];
     _everyone bigint;
     _event    bigint;
     _delivery bigint;
@@ -23,10 +27,12 @@ declare
     _found    jsonb;
     _done     boolean := false;
 begin
-    if not has_table_privilege('outbox.event', 'select') or not has_column_privilege('outbox.subscription', 'filter', 'select') then
+    if not has_table_privilege('outbox.event', 'select') or not has_column_privilege('outbox.subscription', 'filter',
+        'select') then
         raise exception 'outbox.explain() reads schema outbox, and % may not', current_user
             using errcode = 'insufficient_privilege', hint = format('grant outbox_reader to %I;', current_user);
     end if;
+    _slots := array[outbox.slot(clock_timestamp()), outbox.slot(now())];
     perform outbox.explainable(explain.sql, explain.path);
     begin
         -- What the transaction has touched before becomes its events now, and not those of the statement.
@@ -57,11 +63,13 @@ begin
                 case
                     when e.error is not null then 'the event has no data: ' || e.error
                     when m.why_not is not null then m.why_not
-                    else concat_ws(', ', outbox.match_words(s.pattern, s.object_id, s.filter, s.filter_path, s.exclude_source, s.status),
+                    else concat_ws(', ', outbox.match_words(s.pattern, s.object_id, s.filter, s.filter_path, s.exclude_source,
+                        s.status),
                         case when f.event_id is not null then 'very many want it: a relay makes the delivery' end,
                         (select 'takes the place of event ' || string_agg(a.event_id::text, ', ' order by a.event_id)
                          from outbox.attempt a
-                         where a.slot = any (_slots) and a.id > _attempt and a.subscription = s.id and a.error = 'superseded by event ' || e.id))
+                         where a.slot = any (_slots) and a.id > _attempt and a.subscription = s.id
+                             and a.error = 'superseded by event ' || e.id))
                 end as reason
             from event e
                 join outbox.subscription s on s.id <> _everyone and s.status <> 'gone'
@@ -99,7 +107,8 @@ begin
     end if;
     return query
     select r.event_type, r.object, r.object_id, r.data, r.subscription, r.subscriber, r.matches, r.reason
-    from jsonb_to_recordset(_found) as r (event_type text, object text, object_id text, data jsonb, subscription bigint, subscriber text,
+    from jsonb_to_recordset(_found) as r (event_type text, object text, object_id text, data jsonb, subscription bigint,
+        subscriber text,
         matches boolean, reason text);
 end
 $$;

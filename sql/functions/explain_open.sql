@@ -2,8 +2,9 @@ create or replace function outbox.explain_open() returns bigint
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Subscribes to everything, so that outbox.explain() sees events that nobody wants. The transaction, or the savepoint in which this was
--- called, can only be rolled back from here on: outbox.refuse_explained() sees to that, and so whoever may look may call it.
+-- Subscribes to everything, so that outbox.explain() sees events that nobody wants. The transaction, or the savepoint in which
+-- this was called, can only be rolled back from here on: outbox.refuse_explained() sees to that, and so whoever may look may call
+-- it.
 -- Returns: the subscription's id.
 -- Touches: insert outbox.subscription, outbox.subscriber, outbox.signing_key, outbox.explaining.
 declare

@@ -2,8 +2,9 @@ create or replace function outbox.explainable(sql text, path text) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
--- Refuses what outbox.explain() cannot roll back or cannot look into: anything but one SELECT, VALUES, INSERT, UPDATE, DELETE or MERGE. Postgres judges it:
--- a cursor is opened for one statement only, and before anything runs; PREPARE takes no utility statement. Nothing is executed.
+-- Refuses what outbox.explain() cannot roll back or cannot look into: anything but one SELECT, VALUES, INSERT, UPDATE, DELETE or
+-- MERGE. Postgres judges it: a cursor is opened for one statement only, and before anything runs; PREPARE takes no utility
+-- statement. Nothing is executed.
 -- Arguments: sql; path, the search_path by which it is understood.
 -- Raises: OX018; syntax errors and the like as they are.
 -- Touches: nothing.
@@ -12,7 +13,8 @@ declare
     _utility boolean := false;
 begin
     if explainable.sql is null then
-        raise exception 'there is no statement to explain' using errcode = 'OX018', hint = 'For example: select * from outbox.explain(''update orders set …'').';
+        raise exception 'there is no statement to explain' using errcode = 'OX018',
+            hint = 'For example: select * from outbox.explain(''update orders set …'').';
     end if;
     perform pg_catalog.set_config('search_path', explainable.path, true);
     begin
@@ -20,7 +22,8 @@ begin
         close _cursor;
     exception
         when invalid_cursor_definition then
-            raise exception 'more than one statement' using errcode = 'OX018', hint = 'outbox.explain() takes one; a function or a WITH may hold several.';
+            raise exception 'more than one statement' using errcode = 'OX018',
+                hint = 'outbox.explain() takes one; a function or a WITH may hold several.';
         when syntax_error then
             -- Is it a statement at all?
             begin

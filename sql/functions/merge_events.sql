@@ -2,7 +2,7 @@ create or replace function outbox.merge_events(watch integer, slot smallint, eve
     sealing boolean default false)
 returns boolean
 language plpgsql security definer
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set plan_cache_mode = auto
 as $$
 -- Makes one event of all that a transaction has written of one object, as outbox.net_type() says, and makes the deliveries of events that
 -- have none yet. The first event stays, with its id, and takes the newest data; the newer ones go. Its deliveries stay too, unless its type changes.

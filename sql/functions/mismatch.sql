@@ -6,7 +6,8 @@ language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 -- Why a subscription does not get an event, as outbox.deliver() decides it, in words; the first reason there is.
--- Arguments: what the subscription has in outbox.subscription, only_object_id being its object_id; what the event has in outbox.event.
+-- Arguments: what the subscription has in outbox.subscription, only_object_id being its object_id; what the event has in
+--   outbox.event.
 -- Returns: a sentence, or null when the subscription gets it.
 -- Touches: nothing.
 declare
@@ -17,7 +18,8 @@ begin
     elsif not mismatch.pattern = any (outbox.patterns(mismatch.event_type)) then
         return format('pattern %s does not match %s', mismatch.pattern, mismatch.event_type);
     elsif mismatch.only_object_id is not null and mismatch.only_object_id is distinct from mismatch.object_id then
-        return format('it wants object id %s only, and this is %s', mismatch.only_object_id, coalesce(mismatch.object_id, 'none'));
+        return format('it wants object id %s only, and this is %s', mismatch.only_object_id, coalesce(mismatch.object_id,
+            'none'));
     elsif mismatch.filter is not null and not coalesce(mismatch.data @> mismatch.filter, false) then
         -- The first member that is not as the filter says tells more than the whole.
         if jsonb_typeof(mismatch.filter) = 'object' and jsonb_typeof(mismatch.data) = 'object' then

@@ -20,7 +20,7 @@ begin
         'outbox.register_object(text, regclass, text, text, text, text, text, text, boolean), '
         'outbox.register_watch(regclass, text, regclass, regclass, text[], boolean, integer, text[], text[], text, text, text), '
         'outbox.missing_triggers(regclass, integer), outbox.add_triggers(regclass, integer), outbox.take_over(regclass, text), '
-        'outbox.rewatch(regclass), outbox.reopen_watches(regclass), outbox.descendants(regclass), outbox.drop_through(regclass, text), outbox.through_of(text, regclass), '
+        'outbox.rewatch(regclass), outbox.reopen_watches(regclass), outbox.descendants(regclass), outbox.drop_through(regclass, text), outbox.through_of(text, regclass), outbox.find_function(text), '
         'outbox.seal_watch(integer), outbox.lock_for_triggers(regclass, text), outbox.watches_of(regclass), '
         'outbox.forget_watch(integer) to %s', permit_watch.role);
     execute format(

@@ -13,7 +13,12 @@ declare
 begin
     if _function is null then
         if (select o.on_error from outbox.object o where o.name = _watch.object) = 'store' then
-            insert into outbox.uncaptured (relation, operation, rows) values (_watch.relation, 'through', 0);
+            -- Once: the way is asked when the rows change and again at the commit.
+            insert into outbox.uncaptured (relation, operation, rows)
+            select _watch.relation, 'through', 0
+            where not exists (
+                select from outbox.uncaptured u
+                where u.xid = pg_current_xact_id() and u.relation = _watch.relation and u.operation = 'through');
             return null;
         end if;
         raise exception 'function % is not there any more', _watch.through

@@ -11,7 +11,7 @@ as $$
     select not outbox.capture_is_trusted(runs_apart.relation) or not coalesce((
         select pg_has_role(coalesce(p.proowner, c.relowner), n.nspowner, 'MEMBER')
         from pg_namespace n
-            left join pg_proc p on p.oid = case when runs_apart.called ~ '\(' then to_regprocedure(runs_apart.called) end
+            left join pg_proc p on p.oid = case when runs_apart.called ~ '\(' then outbox.find_function(runs_apart.called)::oid end
             left join pg_class c on c.oid = case when runs_apart.called !~ '\(' then to_regclass(runs_apart.called) end
         where n.nspname = 'outbox'), false)
 $$;

@@ -54,7 +54,8 @@ begin
         when touched.last_op = 'D' then touched.object || '.Delete'
         else coalesce(touched.type, touched.object || '.Update')
     end;
-    _patterns := outbox.patterns(_type);
+    -- Objects are one word, so it is known what patterns match their usual types.
+    _patterns := case when touched.type is null then array[_type, touched.object || '.*', '*'] else outbox.patterns(_type) end;
     -- As in capture functions: -1 when some want it on a condition.
     _to := array((
         select s.id from outbox.subscription s

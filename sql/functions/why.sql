@@ -6,10 +6,10 @@ language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Why a subscription got an event of the past, or did not.
--- Arguments: event, the webhook-id that the subscriber has seen, the uid or the number of the event; subscription, its id; default: the one
---   that the webhook-id names, or else all.
--- Returns: one row per subscription: state is the outcome, or 'due', 'waiting' for its next attempt, 'in flight', 'held' (paused, disabled) or
---   'fanning out' while it is open, and 'none' where there was never a delivery.
+-- Arguments: event, the webhook-id that the subscriber has seen, the uid or the number of the event; subscription, its id;
+--   default: the one that the webhook-id names, or else all.
+-- Returns: one row per subscription: state is the outcome, or 'due', 'waiting' for its next attempt, 'in flight', 'held' (paused,
+--   disabled) or 'fanning out' while it is open, and 'none' where there was never a delivery.
 -- Raises: OX008 no such subscription; OX011 not an event, or none that is kept.
 -- Touches: select on the event, its deliveries and attempts, outbox.fan_out, outbox.subscription.
 #variable_conflict use_column
@@ -58,7 +58,8 @@ begin
             when f.event_id is not null and m.why_not is null then 'very many subscriptions want it: a relay makes the delivery'
             when s.created_at > _event.occurred_at then format('the subscription was made later, at %s', s.created_at)
             when s.updated_at > greatest(_event.occurred_at, s.created_at)
-                then format('the subscription was changed at %s; as it is now: %s', s.updated_at, coalesce(m.why_not, 'it matches'))
+                then format('the subscription was changed at %s; as it is now: %s', s.updated_at, coalesce(m.why_not,
+                    'it matches'))
             else coalesce(m.why_not, 'it matches, and nothing is on record')
         end
     from outbox.subscription s
@@ -66,7 +67,8 @@ begin
             _event.type, _event.data, _event.object_id, _event.source) as m (why_not)
         left join lateral (
             select i.* from outbox.delivery i
-            where i.subscription = s.id and i.event_id = _event.id and i.event_slot = mod(_event.slot, 8::smallint) order by i.id desc limit 1
+            where i.subscription = s.id and i.event_id = _event.id and i.event_slot = mod(_event.slot, 8::smallint)
+                order by i.id desc limit 1
         ) d on true
         left join lateral (
             select a.* from outbox.attempt a
@@ -76,7 +78,8 @@ begin
             select a.* from outbox.attempt a
             where a.event_id = _event.id and a.subscription = s.id and a.delivery = d.id order by a.id desc limit 1
         ) l on true
-        left join outbox.fan_out f on f.event_id = _event.id and f.event_slot = mod(_event.slot, 8::smallint) and f.walked_to < s.id
+        left join outbox.fan_out f on f.event_id = _event.id and f.event_slot = mod(_event.slot, 8::smallint)
+            and f.walked_to < s.id
     where case when why.subscription is not null then s.id = why.subscription when _key is not null then s.key = _key
         else s.status <> 'gone' or o.outcome is not null or d.id is not null end
     order by s.id;

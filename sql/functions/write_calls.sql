@@ -29,8 +29,10 @@ begin
         end if;
     end loop;
     for _watch in select w.* from outbox.watch w where w.through is not null and exists (select from pg_class c where c.oid = w.relation) order by w.id loop
+        -- By the name it has now: that of the table is in it, and one that is unknown must not fail the definition of other objects.
+        _watch.through := coalesce(outbox.through_of(_watch.through, _watch.relation)::text, _watch.through);
         _apart := outbox.runs_apart(_watch.through, _watch.relation);
-        _query := format('select x.id::text collate "C" from %s(%s.rows::%s[]) as x (id)', outbox.function_name(_watch.through), '%s', _watch.relation);
+        _query := format('select x.id::text collate "C" from %s(<rows>::%s[]) as x (id)', outbox.function_name(_watch.through), _watch.relation);
         -- Table or function may have another name by now, until the watch is written anew.
         _bodies[3] := _bodies[3] || format($branch$    if reach.watch = %s then
         -- Asked of the type first: to_regprocedure() raises an error where it is unknown.
@@ -46,10 +48,10 @@ begin
     end if;
 $branch$, _watch.id, _watch.through,
             case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, _query) r' else 'execute _query using reach.rows' end,
-            case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, null) r' else format(_query, 'reach') end, _watch.relation::text || '[]');
+            case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, null) r' else replace(_query, '<rows>', 'reach.rows') end, _watch.relation::text || '[]');
         if _apart then
             _bodies[4] := _bodies[4] || format(E'    if reach_apart.watch = %s then\n        return query %s;\n        return;\n    end if;\n', _watch.id,
-                format(_query, 'reach_apart'));
+                replace(_query, '<rows>', 'reach_apart.rows'));
         end if;
     end loop;
     if _bodies[4] <> '' then

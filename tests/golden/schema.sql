@@ -434,6 +434,11 @@ CREATE FUNCTION outbox.merge_diffs(diffs jsonb[]) RETURNS jsonb
 CREATE FUNCTION outbox.merge_events(watch integer, slot smallint, events bigint[], since bigint, partial boolean, nested boolean, sealing boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'auto'
+    AS ...;
+CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) RETURNS text
     LANGUAGE plpgsql STABLE

@@ -12,7 +12,9 @@ const COUNTS: &str = "select (select count(*) from outbox.unwatched), (select co
 
 fn events(db: &Database, statement: &str) -> String {
     db.psql(&format!("truncate outbox.event, outbox.delivery; {statement}"));
-    db.psql("select coalesce(string_agg(substr(type, 6) || ' ' || data, ', ' order by id), '') from outbox.event")
+    db.psql(
+        "select coalesce(string_agg(substr(type, 6) || ' ' || data, ', ' order by id), '') from outbox.event",
+    )
 }
 
 #[test]
@@ -50,7 +52,10 @@ fn a_child_that_comes_later_is_listed_until_rewatch() {
     assert_eq!(broken, "capital, a part of it, is not watched: writes that name it give no events");
     assert_eq!(db.psql("select outbox.rewatch()"), "1");
     assert_eq!(db.psql(COUNTS), "0|0|6");
-    assert_eq!(events(&db, "insert into capital values (2, 'b', 'B')"), "Create {\"id\": 2, \"name\": \"b\"}");
+    assert_eq!(
+        events(&db, "insert into capital values (2, 'b', 'B')"),
+        "Create {\"id\": 2, \"name\": \"b\"}"
+    );
     db.psql("alter table city add extra int; alter table capital drop state, add other text");
     assert_eq!(
         events(&db, "insert into capital values (3, 'c')"),
@@ -117,7 +122,9 @@ fn a_temporary_child_of_a_session_is_no_business_of_the_watch() {
 fn a_cast_of_a_childs_owner_never_runs_with_the_rights_of_the_outbox() {
     let db = subscribed("inheritance_cast");
     login_roles(shared(), &["child_owner"]);
-    db.psql(&format!("{TABLES} alter table capital owner to child_owner; grant create on schema public to child_owner"));
+    db.psql(&format!(
+        "{TABLES} alter table capital owner to child_owner; grant create on schema public to child_owner"
+    ));
     db.psql_as(
         "child_owner",
         "create table witness (who name); grant insert on witness to public; create type trap as (a int);

@@ -280,7 +280,7 @@ fn settings_that_a_change_of_the_table_breaks_fail_no_write_and_are_mended_by_th
 }
 
 const OBJECT: &str = "
-    create schema app; grant usage, create on schema app to kinds_owner; set session authorization kinds_owner;
+    create schema app authorization kinds_owner; set session authorization kinds_owner;
     create table app.ship (id int primary key, city text); create table app.stop (id int primary key, ship int);
     create function app.ship_json(id int) returns jsonb language sql stable security definer as
         $$ select jsonb_build_object('stops', (select count(*) from app.stop t where t.ship = s.id)) from app.ship s
@@ -296,9 +296,11 @@ const OBJECT: &str = "
 #[test]
 fn functions_of_an_object_that_are_gone_or_changed_are_reported_and_on_error_store_fails_no_write() {
     login_roles(shared(), &["kinds_owner"]);
-    for (function, what) in
-        [("app.ship_json(int)", "builder"), ("app.shown(int)", "gate"), ("app.ships_of(app.stop[])", "through")]
-    {
+    for (function, what) in [
+        ("app.ship_json(int)", "builder"),
+        ("app.shown(int)", "gate"),
+        ("app.ships_of(app.stop[])", "through"),
+    ] {
         let name = &function[4..function.find('(').unwrap()];
         for (ddl, undo, reason) in [
             (
@@ -306,7 +308,11 @@ fn functions_of_an_object_that_are_gone_or_changed_are_reported_and_on_error_sto
                 format!("alter function {} rename to {name}", function.replace(name, "other")),
                 "is not there",
             ),
-            (format!("alter function {function} security invoker"), String::new(), "is not SECURITY DEFINER any more"),
+            (
+                format!("alter function {function} security invoker"),
+                String::new(),
+                "is not SECURITY DEFINER any more",
+            ),
         ] {
             let db = subscribed("kinds_functions");
             db.psql("select outbox.permit_watch('kinds_owner')");
@@ -316,8 +322,8 @@ fn functions_of_an_object_that_are_gone_or_changed_are_reported_and_on_error_sto
             let broken = db.psql("select reason from outbox.broken_watch");
             assert!(broken.contains(what) && broken.contains(reason), "{broken}");
             db.psql_as("kinds_owner", "update app.ship set city = 'b'; insert into app.stop values (1, 1)");
-            if what == "through" {
-                assert_eq!(db.psql("select relation, operation from outbox.uncaptured"), "app.stop|INSERT");
+            if what == "through" && !undo.is_empty() {
+                assert_eq!(db.psql("select relation, operation from outbox.uncaptured"), "app.stop|through");
             }
             let remedy = db.psql("select remedy from outbox.broken_watch");
             if undo.is_empty() {
@@ -350,6 +356,10 @@ fn a_way_to_the_object_that_is_gone_fails_the_write_where_errors_abort() {
     assert_eq!(error.sqlstate, "OX015");
     db.psql("select outbox.watch('stop', 'Ship', through => 'select c.ship from changed c')");
     db.psql("insert into stop values (1, 1); select outbox.watch('stop', 'Ship', id => 'ship')");
-    assert_eq!(db.psql("select count(*) from pg_proc where proname like 'outbox\\_%'"), "0", "not needed any more");
+    assert_eq!(
+        db.psql("select count(*) from pg_proc where proname like 'outbox\\_%'"),
+        "0",
+        "not needed any more"
+    );
     assert_eq!(db.psql(EVENTS), "Ship.Update 1");
 }

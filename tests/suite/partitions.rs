@@ -36,10 +36,7 @@ fn events(db: &Database, statement: &str) -> String {
 fn every_row_is_one_event_whichever_table_the_statement_names() {
     let db = watched("partitions_writes");
     for (statement, expected) in [
-        (
-            "insert into r values (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')",
-            "Create 1 a, Create 2 b, Create 3 c",
-        ),
+        ("insert into r values (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')", "Create 1 a, Create 2 b, Create 3 c"),
         ("update r set note = 'x'", "Update 1 x, Update 2 x, Update 3 x"),
         ("insert into r2 (id, k, note) values (9, 2, 'leaf')", "Create 9 leaf"),
         ("update r2 set note = 'y' where id = 2", "Update 2 y"),
@@ -243,7 +240,10 @@ fn an_owner_needs_all_of_the_partitions_and_nothing_of_the_outbox() {
     assert_eq!(error.sqlstate, "OX003");
     assert!(error.raw.contains("r33") && error.raw.contains("parts_other"), "{}", error.raw);
     db.psql("alter table r33 owner to parts_owner");
-    db.psql_as("parts_owner", "select outbox.watch('r', 'Row'); create table r4 partition of r3 for values in (4)");
+    db.psql_as(
+        "parts_owner",
+        "select outbox.watch('r', 'Row'); create table r4 partition of r3 for values in (4)",
+    );
     assert_eq!(db.try_psql_as("parts_other", "select outbox.rewatch('r')").unwrap_err().sqlstate, "OX003");
     assert_eq!(db.psql_as("parts_other", "select outbox.rewatch()"), "0", "none of its own");
     assert_eq!(db.psql_as("parts_owner", "select outbox.rewatch()"), "1");
@@ -251,7 +251,8 @@ fn an_owner_needs_all_of_the_partitions_and_nothing_of_the_outbox() {
     db.psql_as("parts_application", "insert into r2 (id, k) values (1, 2); insert into r values (2, 4)");
     assert_eq!(db.psql(EVENTS), "Row.Create [1, 2]\nRow.Create [2, 4]");
     let function = db.psql("select 'outbox.capture_' || id from outbox.watch");
-    let attach = format!("create trigger t after insert on r1 for each statement execute function {function}()");
+    let attach =
+        format!("create trigger t after insert on r1 for each statement execute function {function}()");
     assert_eq!(db.try_psql_as("parts_owner", &attach).unwrap_err().sqlstate, "42501", "sealed again");
     assert_eq!(db.psql_as("parts_owner", "select outbox.unwatch('r')"), "1");
 }
@@ -277,11 +278,14 @@ fn types_of_an_owner_are_written_the_same_from_a_partition_with_other_columns() 
 #[test]
 fn conditions_and_ids_hold_for_every_partition() {
     let db = subscribed("partitions_conditions");
-    db.psql(&format!(
-        "{TABLES} select outbox.watch('r', 'Row', id => 'id || ''x''', mode => 'each', condition => \
+    db.psql(
+        &format!(
+            "{TABLES} select outbox.watch('r', 'Row', id => 'id || ''x''', mode => 'each', condition => \
          'coalesce(new.note, old.note) <> ''no''', verbs => '{{\"Row.Big\": \"new.note = 'big'\"}}');
          insert into r2 (id, k, note) values (1, 2, 'a'), (2, 2, 'no'); insert into r33 values (3, 3, 'a')"
-    ).replace("'big'", "''big''"));
+        )
+        .replace("'big'", "''big''"),
+    );
     assert_eq!(db.psql(EVENTS), "Row.Create 1x\nRow.Create 3x");
     db.psql("truncate outbox.event; create table r4 partition of r3 for values in (4)");
     db.psql("select outbox.rewatch(); update r2 set note = 'big'; update r33 set note = 'no'; insert into r4 values (4, 4, 'a')");
@@ -299,14 +303,17 @@ fn a_partitioned_member_leads_to_its_objects_from_every_partition() {
          alter table addr attach partition addr2 for values in (2);
          create view place as select * from addr;
          create function ship_json(id int) returns jsonb language sql stable as
-         $$ select jsonb_build_object('city', (select city from public.place p where p.id = s.a)) from public.ship s where s.id = $1 $$;
+         $$ select jsonb_build_object('city', (select city from public.place p where p.id = s.a))
+            from public.ship s where s.id = $1 $$;
          select outbox.define_object('Ship', 'ship', builder => 'ship_json');
          select outbox.watch('addr', 'Ship', through => 'select s.id from changed c join ship s on s.a = c.id');
          insert into addr values (1, 'Oslo'), (2, 'Rome'); insert into ship values (10, 1), (20, 2)",
     );
     let cities = |statement: &str| {
         db.psql(&format!("truncate outbox.event, outbox.delivery; {statement}"));
-        db.psql("select string_agg(object_id || ' ' || (data ->> 'city'), ', ' order by id) from outbox.event")
+        db.psql(
+            "select string_agg(object_id || ' ' || (data ->> 'city'), ', ' order by id) from outbox.event",
+        )
     };
     assert_eq!(cities("update addr set city = 'a' || id"), "10 a1, 20 a2");
     assert_eq!(cities("update addr2 set city = 'b'"), "20 b");
@@ -320,11 +327,18 @@ fn a_partitioned_member_leads_to_its_objects_from_every_partition() {
         ("create schema elsewhere; alter table adr set schema elsewhere", "elsewhere.adr"),
     ] {
         db.psql(ddl);
-        assert_eq!(cities(&format!("update {addr} set city = 'd'; update addr2 set city = 'e'")), "10 d, 20 d, 20 e");
+        assert_eq!(
+            cities(&format!("update {addr} set city = 'd'; update addr2 set city = 'e'")),
+            "10 d, 20 d, 20 e"
+        );
         assert_eq!(cities("update addr2 set city = null; update addr2 set city = 'f'"), "20 f");
         assert_eq!(db.psql("select outbox.rewatch()"), "0");
         assert_eq!(cities(&format!("update {addr} set city = 'g'")), "10 g, 20 g", "{ddl}");
     }
     assert_eq!(db.psql("select outbox.unwatch('elsewhere.adr')"), "1");
-    assert_eq!(db.psql("select count(*) from pg_proc where proname like 'outbox\\_%'"), "0", "made by watch()");
+    assert_eq!(
+        db.psql("select count(*) from pg_proc where proname like 'outbox\\_%'"),
+        "0",
+        "made by watch()"
+    );
 }

@@ -26,7 +26,7 @@ const EXAMPLE: [(&str, &str, &str); 5] = [
 const LINES: Lines = Lines {
     change: &[
         "update video.city set name = 'Springfield' where id = 7;",
-        "begin; update video.actor set last_name = 'Doe' where id = 3; update video.language set name = 'Latin' where id = 2; commit;",
+        "begin; update video.film set rating = 'R' where id = 2; delete from video.film_actor where film_id = 2; commit;",
         "delete from video.rental where id = 9;",
     ],
     rollback: "begin; update video.country set name = 'Atlantis'; rollback;",
