@@ -12,7 +12,7 @@ declare
     _proc pg_proc;
     _why  text;
 begin
-    select p.* into _proc from pg_proc p where p.oid = to_regprocedure(check_called.function);
+    select p.* into _proc from pg_proc p where p.oid = to_regprocedure(case when check_called.function ~ '\(' then check_called.function end);
     _why := case
         when _proc.oid is null then 'there is no such function, or more than one'
         when _proc.prokind <> 'f' then 'it is not an ordinary function'

@@ -41,7 +41,10 @@ fn sequences(there: bool) -> Vec<String> {
             .iter()
             .flat_map(|done| {
                 let exists = done.chars().last().map_or(there, |last| last != 'D');
-                CHANGES.iter().filter(move |(kind, _)| (*kind == 'C') != exists).map(move |(kind, _)| format!("{done}{kind}"))
+                CHANGES
+                    .iter()
+                    .filter(move |(kind, _)| (*kind == 'C') != exists)
+                    .map(move |(kind, _)| format!("{done}{kind}"))
             })
             .collect();
         found.extend(longer);
@@ -96,7 +99,8 @@ fn plays_all(hint: &str, level: &str) {
                      else case when type like '%Delete' then data else to_jsonb(item) end end",
             );
             assert_eq!(stale, "", "{what}");
-            let delivered = db.psql("select count(*) from outbox.delivery d join outbox.event e on e.id = d.event_id");
+            let delivered =
+                db.psql("select count(*) from outbox.delivery d join outbox.event e on e.id = d.event_id");
             assert_eq!(delivered, expected.lines().count().to_string(), "{what}: one delivery per event");
             let left = "select (select count(*) from outbox.touched) + (select count(*) from outbox.sealing) + (select count(*) from outbox.awaiting)";
             assert_eq!(db.psql(left), "0", "{what}");
@@ -346,10 +350,24 @@ fn hinted(hint: &str) -> Database {
 #[test]
 fn forged_hints_lose_nothing_and_leave_no_stale_state_last() {
     let db = hinted("coalescing_forged");
-    for forged in ["reset outbox.written_1", "set outbox.written_1 = ''", "set local outbox.written_1 = 'x'", "reset all"] {
+    for forged in [
+        "reset outbox.written_1",
+        "set outbox.written_1 = ''",
+        "set local outbox.written_1 = 'x'",
+        "reset all",
+    ] {
         db.psql(&format!("begin; update item set n = n + 1; {forged}; update item set n = n + 1; commit"));
     }
-    for since in ["9000000000000000", "0", "x", "", "-1", "99999999999999999999999", "1:nested", "9000000000000000:nested"] {
+    for since in [
+        "9000000000000000",
+        "0",
+        "x",
+        "",
+        "-1",
+        "99999999999999999999999",
+        "1:nested",
+        "9000000000000000:nested",
+    ] {
         db.psql(&format!(
             "begin; update item set n = n + 1; select set_config('outbox.written_1', pg_current_xact_id() || ':{since}', true);
              update item set n = n + 1; commit"
@@ -367,7 +385,14 @@ fn forged_hints_lose_nothing_and_leave_no_stale_state_last() {
 fn forged_hints_do_not_keep_an_event_as_it_never_was_committed() {
     let db = hinted("coalescing_forged_part");
     db.psql("update outbox.subscription set pattern = 'Item.Create'; delete from item");
-    for (id, forged) in ["reset outbox.written_1", "set outbox.written_1 = 'x'", "select set_config('outbox.written_1', pg_current_xact_id() || ':9000000000000000', true)"].iter().enumerate() {
+    for (id, forged) in [
+        "reset outbox.written_1",
+        "set outbox.written_1 = 'x'",
+        "select set_config('outbox.written_1', pg_current_xact_id() || ':9000000000000000', true)",
+    ]
+    .iter()
+    .enumerate()
+    {
         db.psql(&format!("begin; insert into item values ({id}, 1); {forged}; update item set n = 2 where id = {id}; commit"));
     }
     assert_eq!(db.psql("select data ->> 'n' from outbox.event"), "2\n2\n2");
@@ -387,6 +412,9 @@ fn a_transaction_that_began_yesterday_has_one_event_of_an_object() {
          select mod(slot + 1, 8), type, object, object_id, jsonb_set(data, '{n}', '3'), watch from outbox.event;
          select outbox.merge_events(1, mod(min(slot) + 1, 8)::smallint, array[max(id)], min(id), false, false) from outbox.event; commit",
     );
-    assert_eq!(db.psql("select type, data ->> 'n', slot = outbox.slot(now()) from outbox.event"), "Item.Update|3|t");
+    assert_eq!(
+        db.psql("select type, data ->> 'n', slot = outbox.slot(now()) from outbox.event"),
+        "Item.Update|3|t"
+    );
     assert_eq!(db.psql("select count(*) from outbox.delivery"), "1");
 }

@@ -32,6 +32,7 @@ mod envelope;
 mod explain;
 mod exposition;
 mod fan_out;
+mod failure_rules;
 mod filters;
 mod golden;
 mod guard;
