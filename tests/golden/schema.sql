@@ -440,10 +440,6 @@ CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb,
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.mismatch(pattern text, only_object_id text, filter jsonb, filter_path jsonpath, exclude_source text, status text, event_type text, data jsonb, object_id text, source text) RETURNS text
-    LANGUAGE plpgsql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
 CREATE FUNCTION outbox.missing_triggers(relation regclass, watch integer) RETURNS SETOF regclass
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
