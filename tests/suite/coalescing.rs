@@ -18,7 +18,8 @@ const OBJECTS: &str = "create table item (id int primary key, status text, n int
     select outbox.watch('item', 'Row', verbs => '{\"Row.V\": \"new.status = ''V'' and old.n is distinct from new.n\"}');
     create function item_json(id int) returns jsonb language sql stable security definer set search_path = public
     as $$ select to_jsonb(i) from item i where i.id = item_json.id $$;
-    select outbox.define_object('Built', 'item', 'item_json', verbs => '{\"Built.V\": \"new.status = ''V'' and old.n is distinct from new.n\"}');
+    select outbox.define_object('Built', 'item', 'item_json', verbs =>
+        '{\"Built.V\": \"new.status = ''V'' and old.n is distinct from new.n\"}');
     select outbox.watch('item', 'Diff', data => 'diff'), outbox.watch('item', 'Key', data => 'key');";
 
 /// What a transaction is all in all: C, U, V, D, or nothing. `there` is whether the row was there before. What was
@@ -93,7 +94,8 @@ fn plays_all(hint: &str, level: &str) {
                  where data is distinct from case object
                      when 'Key' then '{\"id\": 1}'
                      when 'Diff' then case when type like '%Create' then jsonb_build_object('old', null, 'new', to_jsonb(item))
-                         when type like '%Update' then jsonb_build_object('old', outbox.diff('{\"id\": 1, \"status\": \"OLD\", \"n\": 1}', to_jsonb(item)) -> 'old',
+                         when type like '%Update' then jsonb_build_object('old',
+                             outbox.diff('{\"id\": 1, \"status\": \"OLD\", \"n\": 1}', to_jsonb(item)) -> 'old',
                              'new', outbox.diff('{\"id\": 1, \"status\": \"OLD\", \"n\": 1}', to_jsonb(item)) -> 'new')
                          else '{\"old\": {\"id\": 1, \"status\": \"OLD\", \"n\": 1}, \"new\": null}' end
                      else case when type like '%Delete' then data else to_jsonb(item) end end",
@@ -102,7 +104,8 @@ fn plays_all(hint: &str, level: &str) {
             let delivered =
                 db.psql("select count(*) from outbox.delivery d join outbox.event e on e.id = d.event_id");
             assert_eq!(delivered, expected.lines().count().to_string(), "{what}: one delivery per event");
-            let left = "select (select count(*) from outbox.touched) + (select count(*) from outbox.sealing) + (select count(*) from outbox.awaiting)";
+            let left = "select (select count(*) from outbox.touched) + (select count(*) from outbox.sealing) + (select
+                count(*) from outbox.awaiting)";
             assert_eq!(db.psql(left), "0", "{what}");
         }
     }
@@ -142,7 +145,8 @@ fn run(hint: &str, cases: &[Case]) {
         db.psql(&format!("set search_path = app; begin; {act}; commit"));
         let seen = "select substr(type, 6) || ' ' || coalesce(object_id, '-') || ' ' || data from outbox.event order by id";
         assert_eq!(db.psql(seen), *events, "{promise}");
-        let bare = "select count(*) from outbox.event e where not exists (select from outbox.delivery d where d.event_id = e.id)";
+        let bare = "select count(*) from outbox.event e where not exists (select from outbox.delivery d where
+            d.event_id = e.id)";
         assert_eq!(db.psql(bare), "0", "{promise}: no event without a delivery");
     }
 }
@@ -214,20 +218,23 @@ const SOME: &[Case] = &[
     },
     Case {
         promise: "who wants a verb only gets the data of the commit",
-        setup: "insert into item values (1, 1, 'a'); select outbox.watch('item', 'Item', verbs => '{\"Item.Up\": \"new.n > old.n\"}'),
+        setup: "insert into item values (1, 1, 'a'); select outbox.watch('item', 'Item', verbs =>
+            '{\"Item.Up\": \"new.n > old.n\"}'),
             outbox.subscribe('one', 'Item.Up', 'https://example.com/');",
         act: "update item set n = 2; update item set note = 'b'; update item set n = 0",
         events: "Up 1 {\"n\": 0, \"id\": 1, \"note\": \"b\"}",
     },
     Case {
         promise: "an unwanted event beside a wanted one is not kept",
-        setup: "select outbox.watch('item', 'Item'), outbox.subscribe('one', 'Item.Create', 'https://example.com/', filter => '{\"n\": 1}');",
+        setup: "select outbox.watch('item', 'Item'), outbox.subscribe('one', 'Item.Create', 'https://example.com/',
+            filter => '{\"n\": 1}');",
         act: "insert into item values (1, 1), (2, 2)",
         events: "Create 1 {\"n\": 1, \"id\": 1, \"note\": null}",
     },
     Case {
         promise: "a filter is asked about the data of the commit",
-        setup: "select outbox.watch('item', 'Item'), outbox.subscribe('one', 'Item.*', 'https://example.com/', filter => '{\"n\": 2}');",
+        setup: "select outbox.watch('item', 'Item'), outbox.subscribe('one', 'Item.*', 'https://example.com/', filter
+            => '{\"n\": 2}');",
         act: "insert into item values (1, 1), (2, 2); update item set n = 3 - n",
         events: "Create 1 {\"n\": 2, \"id\": 1, \"note\": null}",
     },
@@ -241,7 +248,8 @@ fn an_event_tells_what_was_committed_whoever_wants_it() {
 const TRIGGERS: &[Case] = &[
     Case {
         promise: "a trigger that changes the row that was inserted",
-        setup: "create function t() returns trigger language plpgsql as $$ begin update app.item set note = 't' where id = new.id; return null; end $$;
+        setup: "create function t() returns trigger language plpgsql as $$ begin update app.item set note = 't' where
+            id = new.id; return null; end $$;
             select outbox.watch('item', 'Item'); create trigger a after insert on item for each row execute function t();",
         act: "insert into item values (1, 1, 'a')",
         events: "Create 1 {\"n\": 1, \"id\": 1, \"note\": \"t\"}",
@@ -249,30 +257,36 @@ const TRIGGERS: &[Case] = &[
     Case {
         promise: "a trigger that changes the row that was updated",
         setup: "insert into item values (1, 1, 'a');
-            create function t() returns trigger language plpgsql as $$ begin update app.item set note = note || 't' where id = new.id; return null; end $$;
-            select outbox.watch('item', 'Item'); create trigger a after update on item for each row when (new.n <> old.n) execute function t();",
+            create function t() returns trigger language plpgsql as $$ begin update app.item set note = note || 't'
+                where id = new.id; return null; end $$;
+            select outbox.watch('item', 'Item'); create trigger a after update on item for each row when (new.n <>
+                old.n) execute function t();",
         act: "update item set n = 2; update item set n = 3; update item set note = note || '!'",
         events: "Update 1 {\"n\": 3, \"id\": 1, \"note\": \"att!\"}",
     },
     Case {
         promise: "and the same as a difference",
         setup: "insert into item values (1, 1, 'a');
-            create function t() returns trigger language plpgsql as $$ begin update app.item set n = new.n + 10 where id = new.id; return null; end $$;
-            select outbox.watch('item', 'Item', data => 'diff'); create trigger a after update on item for each row when (new.n < 10) execute function t();",
+            create function t() returns trigger language plpgsql as $$ begin update app.item set n = new.n + 10 where
+                id = new.id; return null; end $$;
+            select outbox.watch('item', 'Item', data => 'diff'); create trigger a after update on item for each row
+                when (new.n < 10) execute function t();",
         act: "update item set n = 2",
         events: "Update 1 {\"new\": {\"n\": 12}, \"old\": {\"n\": 1}}",
     },
     Case {
         promise: "a trigger that makes a deleted row again",
         setup: "insert into item values (1, 1, 'a');
-            create function t() returns trigger language plpgsql as $$ begin insert into app.item values (old.id, old.n, 'kept'); return null; end $$;
+            create function t() returns trigger language plpgsql as $$ begin insert into app.item values (old.id,
+                old.n, 'kept'); return null; end $$;
             select outbox.watch('item', 'Item'); create trigger a after delete on item for each row execute function t();",
         act: "delete from item",
         events: "Update 1 {\"n\": 1, \"id\": 1, \"note\": \"kept\"}",
     },
     Case {
         promise: "a trigger that deletes the row that was inserted",
-        setup: "create function t() returns trigger language plpgsql as $$ begin delete from app.item where id = new.id; return null; end $$;
+        setup: "create function t() returns trigger language plpgsql as $$ begin delete from app.item where id =
+            new.id; return null; end $$;
             select outbox.watch('item', 'Item'); create trigger a after insert on item for each row execute function t();",
         act: "insert into item values (1, 1, 'a')",
         events: "",
@@ -282,13 +296,15 @@ const TRIGGERS: &[Case] = &[
         setup: "create table other (id int primary key); insert into item values (1, 1, 'a');
             create function t() returns trigger language plpgsql as $$ begin update app.item set n = n + 1; return null; end $$;
             select outbox.watch('item', 'Item'); create trigger a after insert on other for each row execute function t();",
-        act: "insert into other values (1); update item set note = 'b'; insert into other values (2); update item set note = 'c', n = 1",
+        act: "insert into other values (1); update item set note = 'b'; insert into other values (2); update item set
+            note = 'c', n = 1",
         events: "Update 1 {\"n\": 1, \"id\": 1, \"note\": \"c\"}",
     },
     Case {
         promise: "a deferred trigger of the user's changes the row at the commit",
         setup: "insert into item values (1, 1, 'a');
-            create function t() returns trigger language plpgsql as $$ begin update app.item set note = 'late' where note <> 'late'; return null; end $$;
+            create function t() returns trigger language plpgsql as $$ begin update app.item set note = 'late' where
+                note <> 'late'; return null; end $$;
             select outbox.watch('item', 'Item'); create constraint trigger a after update on item deferrable initially deferred
             for each row execute function t();",
         act: "update item set n = 2",
@@ -305,7 +321,8 @@ const SAVEPOINTS: &[Case] = &[
     Case {
         promise: "a change that is rolled back is none",
         setup: "insert into item values (1, 1, 'a'); select outbox.watch('item', 'Item');",
-        act: "update item set n = 2; savepoint s; update item set note = 'b'; delete from item; rollback to s; update item set n = 3",
+        act: "update item set n = 2; savepoint s; update item set note = 'b'; delete from item; rollback to s; update
+            item set n = 3",
         events: "Update 1 {\"n\": 3, \"id\": 1, \"note\": \"a\"}",
     },
     Case {
@@ -323,14 +340,16 @@ const SAVEPOINTS: &[Case] = &[
     Case {
         promise: "exception blocks",
         setup: "select outbox.watch('item', 'Item');",
-        act: "do $$ begin insert into app.item values (1, 1); for i in 1..3 loop begin update app.item set n = n + i; perform 1 / (i - 2); \
+        act: "do $$ begin insert into app.item values (1, 1); for i in 1..3 loop begin update app.item set n = n + i;
+            perform 1 / (i - 2); \
               exception when division_by_zero then update app.item set note = 'caught'; end; end loop; end $$",
         events: "Create 1 {\"n\": 5, \"id\": 1, \"note\": \"caught\"}",
     },
     Case {
         promise: "a changed table in the middle of it",
         setup: "insert into item values (1, 1, 'a'); select outbox.watch('item', 'Item');",
-        act: "update item set n = 2; alter table item add extra int; create index on item (n); update item set extra = 1; truncate item",
+        act: "update item set n = 2; alter table item add extra int; create index on item (n); update item set extra =
+            1; truncate item",
         events: "Update 1 {\"n\": 2, \"id\": 1, \"note\": \"a\", \"extra\": 1}",
     },
 ];
@@ -342,7 +361,10 @@ fn savepoints_and_ddl_are_part_of_what_a_transaction_does() {
 
 fn hinted(hint: &str) -> Database {
     let db = subscribed(hint);
-    db.psql("create table item (id int primary key, n int); insert into item values (1, 1); select outbox.watch('item', 'Item')");
+    db.psql(
+        "create table item (id int primary key, n int); insert into item values (1, 1); select
+        outbox.watch('item', 'Item')",
+    );
     db
 }
 
@@ -410,7 +432,8 @@ fn a_transaction_that_began_yesterday_has_one_event_of_an_object() {
         "begin; update item set n = 2;
          insert into outbox.event (slot, type, object, object_id, data, watch)
          select mod(slot + 1, 8), type, object, object_id, jsonb_set(data, '{n}', '3'), watch from outbox.event;
-         select outbox.merge_events(1, mod(min(slot) + 1, 8)::smallint, array[max(id)], min(id), false, false) from outbox.event; commit",
+         select outbox.merge_events(1, mod(min(slot) + 1, 8)::smallint, array[max(id)], min(id), false, false) from
+             outbox.event; commit",
     );
     assert_eq!(
         db.psql("select type, data ->> 'n', slot = outbox.slot(now()) from outbox.event"),

@@ -3,14 +3,17 @@
 use crate::installed::subscribed;
 use crate::support::Database;
 
-const EVENTS: &str = "select substr(type, 7) || ' ' || object_id || ' ' || coalesce(error, data ->> 'n', '-') from outbox.event order by id";
+const EVENTS: &str =
+    "select substr(type, 7) || ' ' || object_id || ' ' || coalesce(error, data ->> 'n', '-') from
+    outbox.event order by id";
 
 /// An object whose builder fails for 13 and gives nothing for 0, and whose gate asks another table.
 fn stage(hint: &str, on_error: &str) -> Database {
     let db = subscribed(hint);
     db.psql(&format!(
         "create table thing (id int primary key, n int); create table hidden (id int primary key);
-         create function thing_json(id int) returns jsonb language plpgsql stable security definer set search_path = public as $$
+         create function thing_json(id int) returns jsonb language plpgsql stable security definer set search_path =
+             public as $$
          declare n int := (select t.n from thing t where t.id = thing_json.id);
          begin if n = 13 then raise exception 'unlucky' using errcode = 'P0013'; end if;
              return case when n <> 0 then jsonb_build_object('n', n) end; end $$;
@@ -52,7 +55,8 @@ fn store_keeps_the_error_and_harms_no_other_object() {
 #[test]
 fn null_is_no_event_and_numbers_stay_dense() {
     let db = stage("failure_null", "abort");
-    db.psql("insert into thing values (1, 1); update thing set n = 0; update thing set n = 2; begin; insert into thing values (2, 0), (3, 3); commit");
+    db.psql("insert into thing values (1, 1); update thing set n = 0; update thing set n = 2; begin; insert into thing
+        values (2, 0), (3, 3); commit");
     assert_eq!(db.psql(EVENTS), "Create 1 1\nUpdate 1 2\nCreate 3 3");
     assert_eq!(
         db.psql("select string_agg(seq::text, ',' order by id) from outbox.event where object_id = '1'"),
@@ -67,7 +71,8 @@ fn behind_a_shut_gate_nothing_happens() {
     db.psql("insert into hidden values (1); insert into thing values (1, 1); update thing set n = 2; delete from thing");
     assert_eq!(db.psql(EVENTS), "");
     // Opened by another table, which is a member: it is seen as it is by then.
-    db.psql("insert into thing values (1, 3); delete from hidden; update thing set n = 4; insert into hidden values (1); update thing set n = 5");
+    db.psql("insert into thing values (1, 3); delete from hidden; update thing set n = 4; insert into hidden values
+        (1); update thing set n = 5");
     assert_eq!(db.psql(EVENTS), "Update 1 3\nUpdate 1 4");
     // Shut when it was last looked at.
     db.psql("delete from thing");

@@ -9,17 +9,24 @@ const SHIPMENT: &str = "
     create table agent (id int primary key, shipment int references shipment on delete cascade on update cascade, name text);
     create table address (id int primary key, street text);
     create function shipment_json(id int) returns jsonb language sql stable security definer set search_path = public as $$
-        select jsonb_build_object('status', s.status, 'agents', (select coalesce(string_agg(a.name, ' ' order by a.id), '') from agent a where a.shipment = s.id),
-            'streets', (select coalesce(string_agg(d.street, ' ' order by d.id), '') from address d where d.id in (s.pickup, s.drop_off)))
+        select jsonb_build_object('status', s.status, 'agents', (select coalesce(string_agg(a.name, ' ' order by
+            a.id), '') from agent a where a.shipment = s.id),
+            'streets', (select coalesce(string_agg(d.street, ' ' order by d.id), '') from address d where d.id in
+                (s.pickup, s.drop_off)))
         from shipment s where s.id = shipment_json.id $$;
-    select outbox.define_object('Shipment', 'shipment', 'shipment_json', verbs => '{\"Shipment.Approve\": \"new.status = ''OK'' and old.status <> ''OK''\"}');
+    select outbox.define_object('Shipment', 'shipment', 'shipment_json', verbs =>
+        '{\"Shipment.Approve\": \"new.status = ''OK'' and old.status <> ''OK''\"}');
     select outbox.watch('agent', 'Shipment', id => 'shipment');
-    select outbox.watch('address', 'Shipment', through => 'select s.id from changed c join shipment s on c.id in (s.pickup, s.drop_off)');
+    select outbox.watch('address', 'Shipment', through =>
+        'select s.id from changed c join shipment s on c.id in (s.pickup, s.drop_off)');
     insert into address values (1, 'Elm'), (2, 'Oak');
-    insert into shipment values (1, 'NEW', 1, 2), (2, 'NEW', 1, null), (3, 'NEW', null, null); insert into agent values (10, 1, 'ann'), (20, 2, 'bob');
+    insert into shipment values (1, 'NEW', 1, 2), (2, 'NEW', 1, null), (3, 'NEW', null, null); insert into agent
+        values (10, 1, 'ann'), (20, 2, 'bob');
     truncate outbox.event, outbox.delivery;";
 
-const EVENTS: &str = "select substr(type, 10) || ' ' || object_id || ' ' || coalesce(data ->> 'status', '-') || ' [' || coalesce(data ->> 'agents', '')
+const EVENTS: &str =
+    "select substr(type, 10) || ' ' || object_id || ' ' || coalesce(data ->> 'status', '-') || ' ['
+    || coalesce(data ->> 'agents', '')
     || '] [' || coalesce(data ->> 'streets', '') || ']' from outbox.event order by object_id::int, id";
 
 /// One transaction, and the events: verb, id, status, agents, streets.
@@ -47,7 +54,8 @@ const CASES: &[Case] = &[
     },
     Case {
         promise: "touched by root and two members, once",
-        act: "update shipment set status = 'OK' where id = 1; update agent set name = 'cid'; update address set street = street || '!'; \
+        act: "update shipment set status = 'OK' where id = 1; update agent set name = 'cid'; update address set street
+            = street || '!'; \
               delete from agent where id = 10",
         events: "Approve 1 OK [] [Elm! Oak!]\nUpdate 2 NEW [cid] [Elm!]",
     },
@@ -58,7 +66,8 @@ const CASES: &[Case] = &[
     },
     Case {
         promise: "a new one with all that belongs to it",
-        act: "insert into shipment values (4, 'NEW', 3, null); insert into address values (3, 'Fir'); insert into agent values (40, 4, 'dan')",
+        act: "insert into shipment values (4, 'NEW', 3, null); insert into address values (3, 'Fir'); insert into
+            agent values (40, 4, 'dan')",
         events: "Create 4 NEW [dan] [Fir]",
     },
     Case {
@@ -73,17 +82,21 @@ const CASES: &[Case] = &[
     },
     Case {
         promise: "a change that is rolled back touches nothing",
-        act: "savepoint s; update agent set name = 'x'; rollback to s; savepoint t; update agent set name = 'y' where id = 10; release t",
+        act: "savepoint s; update agent set name = 'x'; rollback to s; savepoint t; update agent set name = 'y' where
+            id = 10; release t",
         events: "Update 1 NEW [y] [Elm Oak]",
     },
     Case {
         promise: "an exception block",
-        act: "do $$ begin begin update agent set name = 'x'; perform 1 / 0; exception when division_by_zero then update shipment set status = 'ERR' where id = 3; end; end $$",
+        act: "do $$ begin begin update agent set name = 'x'; perform 1 / 0; exception when division_by_zero then
+            update shipment set status = 'ERR' where id = 3; end; end $$",
         events: "Update 3 ERR [] []",
     },
     Case {
-        promise: "what becomes of it after SET CONSTRAINTS ALL IMMEDIATE is a further event, and the last is what was committed",
-        act: "update agent set name = 'x' where id = 10; set constraints all immediate; update agent set name = 'y' where id = 10; \
+        promise: "what becomes of it after SET CONSTRAINTS ALL IMMEDIATE is a further event, and the last is what was
+            committed",
+        act: "update agent set name = 'x' where id = 10; set constraints all immediate; update agent set name = 'y'
+            where id = 10; \
               update shipment set status = 'OK' where id = 1",
         events: "Update 1 NEW [x] [Elm Oak]\nUpdate 1 NEW [y] [Elm Oak]\nApprove 1 OK [y] [Elm Oak]",
     },
@@ -111,15 +124,19 @@ fn an_object_is_rendered_once_with_all_that_belongs_to_it() {
     let db = stage("objects_rendered");
     db.psql("create table kept as select 1");
     for Case { promise, act, events } in CASES {
-        db.psql("drop table if exists agent, shipment, address cascade; drop function shipment_json; delete from outbox.watch; delete from outbox.object; truncate outbox.event, outbox.delivery, outbox.object_head");
+        db.psql("drop table if exists agent, shipment, address cascade; drop function shipment_json; delete from
+            outbox.watch; delete from outbox.object; truncate outbox.event, outbox.delivery, outbox.object_head");
         db.psql(SHIPMENT);
         db.psql(&format!("begin; {act}; commit"));
         assert_eq!(db.psql(EVENTS), *events, "{promise}");
         let delivered = db.psql("select count(*) from outbox.delivery");
         assert_eq!(delivered, events.lines().count().to_string(), "{promise}");
-        let left = "select (select count(*) from outbox.touched) + (select count(*) from outbox.sealing) + (select count(*) from outbox.changed)";
+        let left =
+            "select (select count(*) from outbox.touched) + (select count(*) from outbox.sealing) + (select
+            count(*) from outbox.changed)";
         assert_eq!(db.psql(left), "0", "{promise}");
-        let gaps = "select count(*) from (select seq - lag(seq) over (partition by object_id order by id) as step from outbox.event) e where step <> 1";
+        let gaps = "select count(*) from (select seq - lag(seq) over (partition by object_id order by id) as step from
+            outbox.event) e where step <> 1";
         assert_eq!(db.psql(gaps), "0", "{promise}: numbers without a gap");
     }
 }
@@ -127,9 +144,11 @@ fn an_object_is_rendered_once_with_all_that_belongs_to_it() {
 #[test]
 fn nothing_is_written_when_nobody_subscribes() {
     let db = stage("objects_nobody");
-    db.psql("delete from outbox.subscription; delete from outbox.object_head; update shipment set status = 'X'; update agent set name = 'y'; update address set street = 'z'");
+    db.psql("delete from outbox.subscription; delete from outbox.object_head; update shipment set status = 'X'; update
+        agent set name = 'y'; update address set street = 'z'");
     assert_eq!(
-        db.psql("select (select count(*) from outbox.event), (select count(*) from outbox.touched), (select count(*) from outbox.object_head)"),
+        db.psql("select (select count(*) from outbox.event), (select count(*) from outbox.touched), (select count(*)
+            from outbox.object_head)"),
         "0|0|0"
     );
 }
@@ -137,7 +156,8 @@ fn nothing_is_written_when_nobody_subscribes() {
 #[test]
 fn an_event_that_nobody_wants_is_not_kept() {
     let db = stage("objects_partial");
-    db.psql("update outbox.subscription set pattern = 'Shipment.Approve'; update agent set name = 'x'; update shipment set status = 'OK' where id = 1");
+    db.psql("update outbox.subscription set pattern = 'Shipment.Approve'; update agent set name = 'x'; update shipment
+        set status = 'OK' where id = 1");
     assert_eq!(db.psql(EVENTS), "Approve 1 OK [x] [Elm Oak]");
     assert_eq!(db.psql("select count(*) from outbox.delivery"), "1");
 }
@@ -167,7 +187,12 @@ async fn two_writers_of_one_object_end_with_what_both_committed() {
                 "begin isolation level {level}; update agent set name = '{level}' where id = 10"
             ))
             .await;
-        second.execute(&format!("begin isolation level {level}; update agent set name = 'x' where id = 20; update shipment set status = '{level}' where id = 1; commit")).await;
+        second
+            .execute(&format!(
+                "begin isolation level {level}; update agent set name = 'x' where id = 20; update
+            shipment set status = '{level}' where id = 1; commit"
+            ))
+            .await;
         let error = first.try_execute("commit").await.unwrap_err();
         assert_eq!(error.sqlstate, "40001", "{level}");
         first
@@ -175,7 +200,10 @@ async fn two_writers_of_one_object_end_with_what_both_committed() {
                 "begin isolation level {level}; update agent set name = '{level}' where id = 10; commit"
             ))
             .await;
-        let last = db.psql("select data ->> 'status', data ->> 'agents' from outbox.event where object_id = '1' order by id desc limit 1");
+        let last = db.psql(
+            "select data ->> 'status', data ->> 'agents' from outbox.event where object_id = '1' order
+            by id desc limit 1",
+        );
         assert_eq!(last, format!("{level}|{level}"));
     }
 }
@@ -207,7 +235,8 @@ fn a_prepared_transaction_renders_what_it_touched() {
     let db = cluster.database("objects_2pc");
     migrate(&db);
     db.psql(&format!("select outbox.subscribe('all', '*', 'https://example.com/'); {SHIPMENT}"));
-    db.psql("begin; update agent set name = 'x' where id = 10; prepare transaction 'yes'; begin; update agent set name = 'y' where id = 20; prepare transaction 'no'");
+    db.psql("begin; update agent set name = 'x' where id = 10; prepare transaction 'yes'; begin; update agent set name
+        = 'y' where id = 20; prepare transaction 'no'");
     db.psql("commit prepared 'yes'; rollback prepared 'no'");
     assert_eq!(db.psql(EVENTS), "Update 1 NEW [x] [Elm Oak]");
 }
@@ -216,8 +245,10 @@ fn a_prepared_transaction_renders_what_it_touched() {
 fn a_deferred_trigger_of_the_users_that_changes_a_member_is_not_missed() {
     let db = stage("objects_deferred");
     db.psql(
-        "create function late() returns trigger language plpgsql as $$ begin update agent set name = 'late' where shipment = new.id and name <> 'late'; return null; end $$;
-         create constraint trigger late after update on shipment deferrable initially deferred for each row execute function late();
+        "create function late() returns trigger language plpgsql as $$ begin update agent set name = 'late' where
+            shipment = new.id and name <> 'late'; return null; end $$;
+         create constraint trigger late after update on shipment deferrable initially deferred for each row execute
+             function late();
          update shipment set status = 'OK' where id = 1",
     );
     assert_eq!(db.psql(EVENTS).lines().last(), Some("Approve 1 OK [late] [Elm Oak]"));
@@ -228,7 +259,8 @@ fn a_deferred_trigger_of_the_users_that_changes_a_member_is_not_missed() {
 fn the_applications_role_reaches_nothing_of_it() {
     let db = stage("objects_application");
     login_roles(shared(), &["object_writer"]);
-    db.psql("grant usage on schema outbox to object_writer; grant select, insert, update, delete on shipment, agent, address to object_writer");
+    db.psql("grant usage on schema outbox to object_writer; grant select, insert, update, delete on shipment, agent,
+        address to object_writer");
     for sql in [
         "insert into outbox.touched (xid, object, object_id) values (pg_current_xact_id(), 'Shipment', '1')",
         "delete from outbox.touched",
@@ -266,10 +298,12 @@ fn owned(hint: &str) -> Database {
         "object_owner",
         "create table thing (id int primary key, n int);
          create function tell() returns void language plpgsql as $$
-         begin if current_user not in ('object_owner', 'outbox_builder') then raise exception 'this runs as %', current_user; end if; end $$;
+         begin if current_user not in ('object_owner', 'outbox_builder') then raise exception 'this runs as %',
+             current_user; end if; end $$;
          create function thing_json(id int) returns jsonb language plpgsql security definer as $$
          begin perform public.tell(); return to_jsonb(t) from public.thing t where t.id = thing_json.id; end $$;
-         create function thing_gate(id int) returns boolean language plpgsql security definer as $$ begin perform public.tell(); return true; end $$;
+         create function thing_gate(id int) returns boolean language plpgsql security definer as $$ begin perform
+             public.tell(); return true; end $$;
          create function thing_through(changed thing[]) returns setof int language plpgsql security definer as $$
          begin perform public.tell(); return query select c.id from unnest(changed) c; end $$;
          create table part (id int primary key, thing int);
@@ -286,10 +320,14 @@ fn an_owners_functions_never_run_with_the_rights_of_the_outbox() {
         "alter function thing_json(int) security invoker",
         "alter function thing_gate(int) security invoker",
         "alter function thing_json(int) rename to old_json;
-         create function thing_json(id int) returns jsonb language plpgsql as $$ begin perform public.tell(); return '1'; end $$",
-        "create function thing_json(id bigint) returns jsonb language plpgsql as $$ begin perform public.tell(); return '1'; end $$",
-        "create function thing_json(id text) returns jsonb language plpgsql as $$ begin perform public.tell(); return '1'; end $$",
-        "create function thing_json(id anyelement) returns jsonb language plpgsql as $$ begin perform public.tell(); return '1'; end $$",
+         create function thing_json(id int) returns jsonb language plpgsql as $$ begin perform public.tell(); return
+             '1'; end $$",
+        "create function thing_json(id bigint) returns jsonb language plpgsql as $$ begin perform public.tell();
+            return '1'; end $$",
+        "create function thing_json(id text) returns jsonb language plpgsql as $$ begin perform public.tell(); return
+            '1'; end $$",
+        "create function thing_json(id anyelement) returns jsonb language plpgsql as $$ begin perform public.tell();
+            return '1'; end $$",
     ] {
         db.psql_as("object_owner", ddl);
         for writer in ["object_owner", "postgres"] {
@@ -303,13 +341,18 @@ fn an_owners_functions_never_run_with_the_rights_of_the_outbox() {
 #[test]
 fn what_could_run_with_other_rights_is_refused_when_it_is_named() {
     let db = owned("objects_refused");
-    db.psql_as("object_rival", "create function rival_json(id int) returns jsonb language sql security definer as $$ select '1'::jsonb $$");
+    db.psql_as(
+        "object_rival",
+        "create function rival_json(id int) returns jsonb language sql security definer as $$
+        select '1'::jsonb $$",
+    );
     db.psql_as(
         "object_owner",
         "create function invoker_json(id int) returns jsonb language sql as $$ select '1'::jsonb $$;
          create function two_json(id int, more int) returns jsonb language sql security definer as $$ select '1'::jsonb $$;
          create view thing_view as select id, '1'::jsonb as data from thing;
-         create function bad_json(id int) returns jsonb language plpgsql security definer as $$ begin raise exception 'bad'; end $$",
+         create function bad_json(id int) returns jsonb language plpgsql security definer as $$ begin raise exception
+             'bad'; end $$",
     );
     for (builder, says) in [
         ("invoker_json", "SECURITY DEFINER"),
@@ -329,7 +372,8 @@ fn what_could_run_with_other_rights_is_refused_when_it_is_named() {
         assert!(error.raw.contains(says), "{builder}: {}", error.raw);
         // The other half does not trust the first.
         let direct = format!(
-            "select outbox.register_object('Thing', 'thing', coalesce(to_regproc('{builder}')::regprocedure::text, '{builder}'), 'one', null, 'transaction', 'full', 'abort', false)"
+            "select outbox.register_object('Thing', 'thing', coalesce(to_regproc('{builder}')::regprocedure::text,
+                '{builder}'), 'one', null, 'transaction', 'full', 'abort', false)"
         );
         if builder != "bad_json" {
             let error = db.try_psql_as("object_owner", &direct).unwrap_err();
@@ -341,7 +385,11 @@ fn what_could_run_with_other_rights_is_refused_when_it_is_named() {
 #[test]
 fn an_object_belongs_to_who_named_it_first() {
     let db = owned("objects_names");
-    db.psql_as("object_rival", "create table rival (id int primary key); create function rival_json(id int) returns jsonb language sql security definer as $$ select '1'::jsonb $$");
+    db.psql_as(
+        "object_rival",
+        "create table rival (id int primary key); create function rival_json(id int) returns
+        jsonb language sql security definer as $$ select '1'::jsonb $$",
+    );
     for call in [
         "outbox.watch('rival', 'Thing')",
         "outbox.define_object('Thing', 'rival', 'rival_json')",
