@@ -311,10 +311,11 @@ mod tests {
     fn files_leave_transactions_and_psql_alone() {
         for (name, sql) in MIGRATIONS.iter().chain(DEFINITIONS) {
             assert!(!sql.contains('\r'), "{name}: line ends are part of the checksum, use LF");
-            for line in sql.lines().map(|line| line.trim().to_lowercase()) {
+            // What is indented stands in the body of a procedure.
+            for line in sql.lines().map(|line| line.trim_end().to_lowercase()) {
                 let ends = ["begin;", "commit;", "rollback;", "end transaction;"].contains(&line.as_str());
                 assert!(!ends, "{name}: {line}");
-                assert!(!line.starts_with('\\'), "{name}: {line} is a psql command");
+                assert!(!line.trim_start().starts_with('\\'), "{name}: {line} is a psql command");
             }
         }
     }
