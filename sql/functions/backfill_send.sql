@@ -46,8 +46,7 @@ begin
         ) t;
         if _touched is not null then
             _last := coalesce((select max(e.id) from outbox.event e where e.slot = _slot), 0);
-            perform outbox.lock_heads(_touched);
-            _wakes := outbox.render_object(_object.name, _touched);
+            _wakes := outbox.render_object(_object.name, _touched, outbox.lock_heads(_touched));
             _count := (
                 select count(*) from outbox.event e
                 where e.slot = any (array[_slot, outbox.slot(clock_timestamp())]) and e.id > _last

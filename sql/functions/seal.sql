@@ -22,6 +22,7 @@ as $$
 --   outbox.delivery.
 declare
     _touched outbox.touched[];
+    _heads   outbox.object_head[];
     _await   record;
     _name    text;
     _before  bigint;
@@ -45,9 +46,9 @@ begin
     if cardinality(_touched) = 1 then
         _wakes := outbox.seal_one(_touched[1]);
     elsif _touched is not null then
-        perform outbox.lock_heads(_touched);
+        _heads := outbox.lock_heads(_touched);
         for _name in select distinct t.object from unnest(_touched) t order by t.object loop
-            _wakes := outbox.render_object(_name, _touched) or _wakes;
+            _wakes := outbox.render_object(_name, _touched, _heads) or _wakes;
         end loop;
     end if;
     if exists (select from outbox.awaiting a where a.xid = new.xid) then

@@ -178,6 +178,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/why.sql",
     "functions/write_call.sql",
     "functions/write_calls.sql",
+    "functions/write_rendered.sql",
     "functions/written.sql",
     "views/unwatched.sql",
     "views/backfilling.sql",

@@ -393,6 +393,13 @@ CREATE FUNCTION outbox.lock_for_triggers(relation regclass, mode text) RETURNS v
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '2s'
     AS ...;
+CREATE TABLE outbox.object_head (
+    object text NOT NULL,
+    object_id text NOT NULL,
+    seq bigint DEFAULT 1 NOT NULL,
+    published boolean DEFAULT true NOT NULL
+)
+WITH (fillfactor='70');
 CREATE UNLOGGED TABLE outbox.touched (
     xid xid8 NOT NULL,
     object text NOT NULL,
@@ -407,7 +414,7 @@ CREATE UNLOGGED TABLE outbox.touched (
     headers jsonb
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0');
-CREATE FUNCTION outbox.lock_heads(touched outbox.touched[]) RETURNS void
+CREATE FUNCTION outbox.lock_heads(touched outbox.touched[]) RETURNS outbox.object_head[]
     LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.make_signing_key() RETURNS trigger
@@ -530,7 +537,7 @@ CREATE FUNCTION outbox.render(object text, ids text[]) RETURNS SETOF outbox.rend
 CREATE FUNCTION outbox.render_bravely(object text, ids text[]) RETURNS outbox.rendered[]
     LANGUAGE plpgsql
     AS ...;
-CREATE FUNCTION outbox.render_object(object text, touched outbox.touched[]) RETURNS boolean
+CREATE FUNCTION outbox.render_object(object text, touched outbox.touched[], heads outbox.object_head[]) RETURNS boolean
     LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
@@ -697,6 +704,10 @@ CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, bran
 CREATE FUNCTION outbox.write_calls() RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.write_rendered(object outbox.object, touched outbox.touched[], heads outbox.object_head[], rendered outbox.rendered[]) RETURNS boolean
+    LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
     AS ...;
 CREATE FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) RETURNS SETOF outbox.event
     LANGUAGE sql
@@ -1682,13 +1693,6 @@ CREATE VIEW outbox.fanning_out AS
    FROM (outbox.fan_out f
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[f.event_slot, ((f.event_slot + 8))::smallint])) AND (e.id = f.event_id))))
   ORDER BY f.event_id;
-CREATE TABLE outbox.object_head (
-    object text NOT NULL,
-    object_id text NOT NULL,
-    seq bigint DEFAULT 1 NOT NULL,
-    published boolean DEFAULT true NOT NULL
-)
-WITH (fillfactor='70');
 CREATE VIEW outbox.oldest_xmin AS
  SELECT h.kind,
     h.who,
@@ -2209,6 +2213,8 @@ GRANT ALL ON FUNCTION outbox.let_call(called text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.link_events(watch integer, slots smallint[], fresh bigint[], INOUT ids bigint[], INOUT types text[], INOUT datas jsonb[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.lock_for_triggers(relation regclass, mode text) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object_head TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object_head TO outbox_admin;
 GRANT SELECT ON TABLE outbox.touched TO outbox_reader;
 GRANT SELECT ON TABLE outbox.touched TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.lock_heads(touched outbox.touched[]) FROM PUBLIC;
@@ -2263,7 +2269,7 @@ REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[], heads outbox.object_head[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
@@ -2344,6 +2350,7 @@ GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_read
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.write_rendered(object outbox.object, touched outbox.touched[], heads outbox.object_head[], rendered outbox.rendered[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
@@ -2447,8 +2454,6 @@ GRANT SELECT ON TABLE outbox.fan_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_admin;
 GRANT SELECT ON TABLE outbox.fanning_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fanning_out TO outbox_admin;
-GRANT SELECT ON TABLE outbox.object_head TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object_head TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;

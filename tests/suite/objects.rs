@@ -268,7 +268,7 @@ fn the_applications_role_reaches_nothing_of_it() {
         "delete from outbox.sealing",
         "delete from outbox.awaiting",
         "update outbox.object_head set seq = 1",
-        "select outbox.render_object('Shipment', null)",
+        "select outbox.render_object('Shipment', null, null)",
         "select outbox.render('Shipment', '{1}')",
         "select outbox.deliver(0::smallint, '{1}')",
         "select outbox.merge_events(1, 0::smallint, '{1}', 1, false, false)",
