@@ -24,7 +24,7 @@ const ATTEMPTS_OVERLAP: i64 = 1000;
 const FAILURES_MAX: usize = 1000;
 
 /// An event in the outbox.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) uid: String,
     /// The transaction that wrote it: the outermost one's number, or a savepoint's.

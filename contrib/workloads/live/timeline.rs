@@ -191,7 +191,8 @@ impl Timeline {
         let mut waiting = VecDeque::new();
         for mut held in std::mem::take(&mut self.held) {
             if matches!(held.origin, Origin::NotAsked) {
-                held.origin = found.remove(&held.uid).map_or(Origin::Nothing, Origin::Stored);
+                // Several subscriptions may have sent the same one.
+                held.origin = found.get(&held.uid).cloned().map_or(Origin::Nothing, Origin::Stored);
             }
             if self.may_be_told(screen, &held) {
                 self.tell_post(screen, lookout, &held);
