@@ -35,6 +35,27 @@ $source$,
     end if;
 $look$, write_call.name, case write_call.name when 'render' then _types else _types || ', text' end) else '' end,
         write_call.branches, write_call.name || '.' || split_part(write_call.arguments, ' ', 1));
+    if _apart then
+        _source := format($source$
+-- Written by outbox.define_object() and outbox.watch(); call them again instead of editing this.
+#variable_conflict use_column
+declare
+    _result %s[];
+begin
+    begin
+        -- It cannot be undone from inside, and goes with the savepoint.
+        perform pg_catalog.set_config('transaction_read_only', 'on', true);
+%s        raise exception using errcode = 'OX019', message = 'nothing is kept of this but the result';
+    exception when sqlstate 'OX019' then
+        null;
+    end;
+    if _result is null then
+        raise exception 'nothing is known of %%', %s using errcode = 'OX015';
+    end if;
+    return query select r.* from pg_catalog.unnest(_result) as r;
+end
+$source$, replace(write_call.returned, 'setof ', ''), write_call.branches, write_call.name || '.' || split_part(write_call.arguments, ' ', 1));
+    end if;
     if _proc.prosrc = _source and (not _apart or _proc.proowner = _role) then
         return 0;
     end if;
@@ -44,7 +65,7 @@ $look$, write_call.name, case write_call.name when 'render' then _types else _ty
             hint = format('Let a DBA run: create role outbox_builder nologin; grant outbox_builder to %s;', current_user);
     end if;
     execute format('create or replace function outbox.%I(%s) returns %s language plpgsql %s as %L', write_call.name, write_call.arguments, write_call.returned,
-        case when _apart then 'security definer set search_path = pg_catalog, pg_temp set transaction_read_only = on' else 'set plan_cache_mode = auto' end, _source);
+        case when _apart then 'security definer set search_path = pg_catalog, pg_temp' else 'set plan_cache_mode = auto' end, _source);
     execute format('revoke all on function outbox.%I(%s) from public', write_call.name, _types);
     if _apart then
         begin

@@ -5,7 +5,7 @@ as $$
 -- Writes the functions through which builders, gates and the ways of members are called: outbox.render() and outbox.reach(), for each
 -- object and watch one static query, whose plan a session keeps.
 -- What belongs to a role that could not become the owner of schema outbox is called apart, by functions that belong to outbox_builder, a role without rights, in a
--- transaction that they make read-only: should it not be SECURITY DEFINER at the moment, it can see nothing, and change nothing either.
+-- savepoint that they make read-only and roll back: should it not be SECURITY DEFINER at the moment, it can see nothing, and change nothing either.
 -- Returns: how many functions were written.
 -- Raises: OX015 when something must be called apart and there is no role outbox_builder for it.
 -- Touches: select outbox.object, outbox.watch, pg_proc; creates or replaces outbox.render(), render_apart(), reach(), reach_apart().
@@ -25,7 +25,8 @@ begin
         _bodies[1] := _bodies[1] || format(_call, '', case when _apart then 'select r.* from outbox.render_apart(render.object, render.ids) r'
             else replace(_query, '<ids>', 'render.ids') end);
         if _apart then
-            _bodies[2] := _bodies[2] || format(_call, '_apart', replace(_query, '<ids>', 'render_apart.ids'));
+            _bodies[2] := _bodies[2] || format(E'        if render_apart.object = %L then\n            _result := array(select row(q.*)::outbox.rendered from (%s) as q);\n        end if;\n',
+                _object.name, replace(_query, '<ids>', 'render_apart.ids'));
         end if;
     end loop;
     for _watch in select w.* from outbox.watch w where w.through is not null and exists (select from pg_class c where c.oid = w.relation) order by w.id loop
@@ -50,12 +51,12 @@ $branch$, _watch.id, _watch.through,
             case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, _query) r' else 'execute _query using reach.rows' end,
             case when _apart then 'select r.* from outbox.reach_apart(reach.watch, reach.rows, null) r' else replace(_query, '<rows>', 'reach.rows') end, _watch.relation::text || '[]');
         if _apart then
-            _bodies[4] := _bodies[4] || format(E'    if reach_apart.watch = %s then\n        return query %s;\n        return;\n    end if;\n', _watch.id,
+            _bodies[4] := _bodies[4] || format(E'        if reach_apart.watch = %s and reach_apart.query is null then\n            _result := array(%s);\n        end if;\n', _watch.id,
                 replace(_query, '<rows>', 'reach_apart.rows'));
         end if;
     end loop;
     if _bodies[4] <> '' then
-        _bodies[4] := E'    if reach_apart.query is not null then\n        return query execute reach_apart.query using reach_apart.rows;\n        return;\n    end if;\n' || _bodies[4];
+        _bodies[4] := E'        if reach_apart.query is not null then\n            execute pg_catalog.concat(''select array('', reach_apart.query, '')'') into _result using reach_apart.rows;\n        end if;\n' || _bodies[4];
     end if;
     _count := _count + outbox.write_call('render', 'object text, ids text[]', 'setof outbox.rendered', _bodies[1], _bodies[2] <> '');
     _count := _count + outbox.write_call('render_apart', 'object text, ids text[]', 'setof outbox.rendered', _bodies[2], false);

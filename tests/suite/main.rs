@@ -16,6 +16,7 @@ mod check_handshake;
 mod coalescing;
 mod connection;
 mod container;
+mod context;
 mod context_headers;
 mod crash;
 mod dashboard;
