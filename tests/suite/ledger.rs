@@ -386,18 +386,24 @@ fn health_counts_failures_since_the_last_success() {
     assert_eq!(db.psql(health), "1|t|unknown|t");
 }
 
-/// Shared buffers that a claim touches in a session where it has been called before.
+/// Shared buffers that a claim touches in a session where it has been called before: the least of several. Whatever else
+/// happens in the cluster can only add to it: tables that other tests make have this session read its catalogs again.
 fn buffers(db: &Database) -> u64 {
-    let plan = db.psql(
-        "begin; select count(*) from outbox.claim('r', 10, '{}', '{}', 0); rollback; begin;
-         explain (analyze, buffers, timing off, format json) select * from outbox.claim('r', 10, '{}', \
-         '{}', 0); rollback",
+    let claim = "outbox.claim('r', 10, '{}', '{}', 0)";
+    let explained = format!(
+        "begin; explain (analyze, buffers, timing off, format json) select * from {claim}; rollback;"
     );
-    let plan: serde_json::Value = serde_json::from_str(&plan[plan.find('[').unwrap()..]).unwrap();
-    let root = &plan[0]["Plan"];
-    // 18 writes 10.00.
-    assert_eq!(root["Actual Rows"].as_f64(), Some(10.0));
-    root["Shared Hit Blocks"].as_u64().unwrap() + root["Shared Read Blocks"].as_u64().unwrap()
+    let plans = db.psql(&format!("begin; select count(*) from {claim}; rollback; {}", explained.repeat(5)));
+    let plans = serde_json::Deserializer::from_str(&plans[plans.find('[').unwrap()..]);
+    let plans: Vec<serde_json::Value> = plans.into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(plans.len(), 5);
+    let buffers = plans.iter().map(|plan| {
+        let root = &plan[0]["Plan"];
+        // 18 writes 10.00.
+        assert_eq!(root["Actual Rows"].as_f64(), Some(10.0));
+        root["Shared Hit Blocks"].as_u64().unwrap() + root["Shared Read Blocks"].as_u64().unwrap()
+    });
+    buffers.min().unwrap()
 }
 
 #[test]
