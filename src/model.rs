@@ -1,8 +1,9 @@
 //! The words of the outbox as plain data: what is claimed, what a POST came to, what follows from it. No I/O.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
+use crate::schedule::Schedule;
 
 /// One delivery under a lease of ours: a row of `outbox.claim()`.
 #[derive(Debug, Clone)]
@@ -57,7 +58,8 @@ pub struct Context {
     pub headers: Vec<(String, String)>,
 }
 
-/// How to send to one subscription: a row of `outbox.subscription_settings()`.
+/// How to send to one subscription: a row of `outbox.subscription_settings()`. Its default is what a row of the table has
+/// that says nothing.
 #[derive(Clone)]
 pub struct Subscription {
     /// `outbox.subscription.id`.
@@ -74,12 +76,62 @@ pub struct Subscription {
     pub secrets: Vec<Vec<u8>>,
     /// POSTs at a time from one relay.
     pub concurrency: usize,
+    /// Limit until there is a connection: name, TCP and TLS.
+    pub connect_deadline: Duration,
     /// Limit of one attempt, from connect to the last byte of the answer.
     pub deadline: Duration,
+    /// What follows from an attempt.
+    pub policy: Policy,
+}
+
+/// What follows from an attempt: which answers mean what, and when and how often a failure is tried again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Statuses that are a success; `None` is any 2xx.
+    pub success_codes: Option<Vec<u16>>,
+    /// Statuses after which no other attempt is made.
+    pub permanent_codes: Vec<u16>,
+    /// Statuses by which the receiver ends the subscription.
+    pub gone_codes: Vec<u16>,
+    /// Pauses between attempts.
+    pub schedule: Schedule,
     /// Attempts before the delivery is dead.
     pub max_attempts: i32,
-    /// Pauses between attempts.
-    pub backoff: Backoff,
+    /// No attempt begins when the delivery is older: it is dead.
+    pub max_age: Option<Duration>,
+    /// No attempt begins when the delivery is older: it has expired.
+    pub ttl: Option<Duration>,
+}
+
+impl Default for Subscription {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            version: 0,
+            url: String::new(),
+            headers: Vec::new(),
+            identity: None,
+            secrets: Vec::new(),
+            concurrency: 16,
+            connect_deadline: Duration::from_secs(5),
+            deadline: Duration::from_secs(20),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            success_codes: None,
+            permanent_codes: vec![413, 415],
+            gone_codes: vec![410],
+            schedule: Schedule::DEFAULT,
+            max_attempts: 30,
+            max_age: None,
+            ttl: None,
+        }
+    }
 }
 
 /// What a POST came to.
@@ -133,6 +185,10 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Beginning of the response body, as text.
     pub response: Option<String>,
+    /// How long the subscriber asked to be left alone, by a Retry-After.
+    pub hold: Option<Duration>,
+    /// What is known of the connection, for `outbox.attempt.tls`: a JSON object.
+    pub tls: Option<Arc<str>>,
     /// When it began.
     pub started: Instant,
     /// How long it took.

@@ -320,11 +320,13 @@ impl Claimer {
             error_class: Some(word),
             error: Some(sentence.to_owned()),
             response: None,
+            hold: None,
+            tls: None,
             started: claim.received,
             duration: claim.received.elapsed(),
         };
         let verdict = match self.endpoints.of(&claim) {
-            Some(known) if panicked => verdict(&attempt, &claim, &known.subscription, fastrand::f64()),
+            Some(known) if panicked => verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()),
             _ => Verdict::Retry(Duration::ZERO),
         };
         self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });

@@ -20,7 +20,7 @@ pub(super) async fn attempt(claim: Claim, known: &Known, pool: &Pool) -> Report 
         Ok(endpoint) => post(endpoint, pool, &claim, &message).await,
         Err(problem) => unsent(&claim, Failure::not_sent("subscription", problem.to_string())),
     };
-    let verdict = verdict(&attempt, &claim, &known.subscription, fastrand::f64());
+    let verdict = verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64());
     tell(&claim, &message.event_type, &attempt, verdict);
     Report { claim, attempt: Some(attempt), verdict }
 }
@@ -33,6 +33,8 @@ pub(super) fn unsent(claim: &Claim, failure: Failure) -> Attempt {
         error_class: Some(failure.word),
         error: Some(failure.sentence),
         response: None,
+        hold: None,
+        tls: None,
         started: claim.received,
         duration: claim.received.elapsed(),
     }

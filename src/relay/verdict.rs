@@ -1,23 +1,18 @@
 //! What follows from an attempt.
 
-use crate::model::{Attempt, Claim, Class, Subscription, Verdict};
+use crate::model::{Attempt, Claim, Class, Policy, Verdict};
 
 /// A success finishes the delivery; a failure is tried again after a pause until the subscription's attempts are used up.
 /// Attempts made before somebody retried the delivery by hand do not count. `fraction` in 0..1 is the jitter.
-pub(super) fn verdict(
-    attempt: &Attempt,
-    claim: &Claim,
-    subscription: &Subscription,
-    fraction: f64,
-) -> Verdict {
+pub(super) fn verdict(attempt: &Attempt, claim: &Claim, policy: &Policy, fraction: f64) -> Verdict {
     if attempt.class == Class::Delivered {
         return Verdict::Delivered;
     }
     let failures = (claim.attempt - claim.retry_base).max(1);
-    if failures >= subscription.max_attempts {
+    if failures >= policy.max_attempts {
         return Verdict::Dead;
     }
-    Verdict::Retry(subscription.backoff.pause(failures.unsigned_abs(), fraction))
+    Verdict::Retry(policy.schedule.pause(failures.unsigned_abs(), fraction))
 }
 
 #[cfg(test)]
@@ -25,21 +20,15 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::backoff::Backoff;
+    use crate::schedule::{Backoff, Pauses, Schedule};
 
     #[test]
     fn the_whole_table() {
-        let subscription = Subscription {
-            id: 1,
-            version: 1,
-            url: String::new(),
-            headers: Vec::new(),
-            identity: None,
-            secrets: Vec::new(),
-            concurrency: 1,
-            deadline: Duration::from_secs(1),
+        let backoff = Backoff::new(Duration::from_secs(4), Duration::from_secs(100)).expect("valid");
+        let policy = Policy {
             max_attempts: 3,
-            backoff: Backoff::new(Duration::from_secs(4), Duration::from_secs(100)).expect("valid"),
+            schedule: Schedule { immediate: 0, pauses: Pauses::Backoff(backoff) },
+            ..Policy::default()
         };
         let retry = |seconds| Verdict::Retry(Duration::from_secs(seconds));
         for (class, attempt, retry_base, expected) in [
@@ -72,11 +61,13 @@ mod tests {
                 error_class: None,
                 error: None,
                 response: None,
+                hold: None,
+                tls: None,
                 started: now,
                 duration: Duration::ZERO,
             };
             assert_eq!(
-                verdict(&outcome, &claim, &subscription, 0.5),
+                verdict(&outcome, &claim, &policy, 0.5),
                 expected,
                 "{class:?}, attempt {attempt}, base {retry_base}"
             );
