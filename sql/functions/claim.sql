@@ -93,7 +93,7 @@ begin
     end if;
     if _enveloped is not null then
         for _envelope in
-            select d.id, s.envelope, d.event_slot, d.event_id
+            select d.id, s.envelope, d.subscription, d.event_slot, d.event_id
             from unnest(_enveloped) as i (id)
                 join outbox.delivery d on d.id = i.id
                 join outbox.subscription s on s.id = d.subscription
@@ -104,7 +104,7 @@ begin
                 continue;
             end if;
             _body := (
-                select outbox.envelop(e, _envelope.envelope) from outbox.event e
+                select outbox.envelop(e, _envelope.envelope, _envelope.subscription) from outbox.event e
                 where e.slot = any (array[_envelope.event_slot, (_envelope.event_slot + 8)::smallint]) and e.id = _envelope.event_id
                 limit 1);
             _made := _made || _envelope.id;
