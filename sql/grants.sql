@@ -81,6 +81,7 @@ begin
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
             outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
+        grant execute on procedure outbox.replay_all to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

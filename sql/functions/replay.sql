@@ -1,14 +1,15 @@
 create or replace function outbox.replay(
-    event_type text, "from" timestamptz, "to" timestamptz default clock_timestamp(), reason text default null,
+    event_type text, "from" timestamptz, "to" timestamptz, reason text default null,
     dry_run boolean default true, subscription bigint default null, subscriber text default null, object text default null,
-    object_id text default null, filter jsonb default null, made_later boolean default false, after bigint default 0,
-    batch integer default 10000
+    object_id text default null, filter jsonb default null, made_later boolean default false,
+    after bigint default 0, batch integer default 10000
 ) returns table (subscription_id bigint, subscriber_name text, events bigint, open bigint, superseded bigint, next_after bigint)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp set jit = off
 as $$
 -- Sends events of the past again, to the subscriptions that want them as they are now. At first it only counts; with dry_run => false
--- it makes the deliveries of the next `batch` events in one transaction, and says with which `after` to go on when there are more.
+-- it makes the deliveries of the next `batch` events in one transaction, and says with which `after` to go on when there are more;
+-- outbox.replay_all() does that.
 -- A delivery is a new row, whose age begins now and whose making is in the ledger, with who has asked and why; its webhook-id is that of
 -- the first time. One that is still open, or left to be made by a relay, is counted and not doubled. A dead letter ends as skipped: the
 -- new delivery takes its place. Of objects of mode latest only the newest event is sent.
@@ -43,7 +44,7 @@ declare
 begin
     if replay."from" is null or replay."to" is null or replay."to" <= replay."from" then
         raise exception 'not a span of time: from % to %', coalesce(replay."from"::text, 'NULL'), coalesce(replay."to"::text, 'NULL')
-            using errcode = 'OX031', hint = 'All events that are kept: from ''-infinity'' on.';
+            using errcode = 'OX031', hint = 'All events that are kept: from ''-infinity'' to now().';
     elsif replay.batch is null or replay.batch not between 1 and 100000 then
         raise exception 'batch is out of range: %', coalesce(replay.batch::text, 'NULL') using errcode = 'OX031',
             detail = 'It is 1 to 100000 events.';

@@ -34,7 +34,7 @@ begin
             left join outbox.fan_out f on f.event_id = e.id and f.walked_to < w.id and f.created_at >= w.created_at
                 and (w.special or not f.special)
             left join outbox.object o on o.name = e.object and o.mode = 'latest'
-        where ($12 or w.created_at <= e.occurred_at) and w.exclude_source is distinct from e.source
+        where ($12 or w.created_at <= e.occurred_at) and (w.exclude_source = e.source) is not true
         $query$,
         coalesce(replay_pairs.events,
             'select i.slot, i.id, i.type, i.object, i.object_id, i.data, i.source, i.occurred_at

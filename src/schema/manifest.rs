@@ -152,6 +152,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/reopen_watches.sql",
     "functions/repair.sql",
     "functions/replay.sql",
+    "functions/replay_all.sql",
     "functions/replay_events.sql",
     "functions/replay_pairs.sql",
     "functions/report_relay.sql",
