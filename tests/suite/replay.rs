@@ -124,7 +124,7 @@ fn many_events_are_replayed_batch_by_batch() {
     // None of the batch is wanted: there is more all the same.
     db.psql("select outbox.subscribe('b', 'A', 'https://e.com/b', filter_path => '$ == 9')");
     assert_eq!(for_real(&db, "subscription => 2, made_later => true, batch => 5"), "|0|0|0|5");
-    let commits = "select count(distinct xmin) from outbox.delivery";
+    let commits = "select count(distinct xmin::text) from outbox.delivery";
     db.psql("call outbox.replay_all('A', '-infinity', now(), 'all of it', batch => 4)");
     assert_eq!(db.psql(&format!("select count(*), ({commits}) from outbox.delivery")), "10|3");
     db.psql("call outbox.replay_all('A', '-infinity', now(), 'again', subscription => 2, made_later => true, batch => 4, after => 8)");
