@@ -15,6 +15,7 @@ declare
     _now    timestamptz;
     _opened bigint[];
     _due    bigint[];
+    _others bigint[];
 begin
     perform from outbox.dead_letter l where l.delivery = any (reopen.deliveries) order by l.delivery for update;
     _now := clock_timestamp();
@@ -35,11 +36,12 @@ begin
     )
     select coalesce(array_agg(o.id), '{}') into _opened from opened o;
     -- In statements of their own: another session may have opened one while this waited for its dead letter.
-    perform from outbox.delivery d where d.id = any (reopen.deliveries) order by d.id for update;
+    _others := array(select o.id from unnest(reopen.deliveries) as o (id) except select o.id from unnest(_opened) as o (id));
+    perform from outbox.delivery d where d.id = any (_others) order by d.id for update;
     _now := clock_timestamp();
     with due as (
         update outbox.delivery d set due_at = _now, since = _now
-        where d.id = any (reopen.deliveries) and d.id <> all (_opened) and (d.leased_by is null or d.due_at <= _now)
+        where d.id = any (_others) and (d.leased_by is null or d.due_at <= _now)
             and exists (select from outbox.subscription s where s.id = d.subscription and s.status <> 'gone')
         returning d.id
     )

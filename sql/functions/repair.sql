@@ -5,7 +5,7 @@ create or replace function outbox.repair(
     dry_run boolean default true, batch integer default 10000
 ) returns table (subscription_id bigint, subscriber_name text, dead bigint, waiting bigint, under_way bigint, done bigint)
 language plpgsql security definer
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_nestloop = off set jit = off
 as $$
 -- Retries, skips or cancels many deliveries: all that fulfil every condition given. At first it only counts; with
 -- dry_run => false it does it, to the oldest `batch` of them in one transaction, and says when there are more: call it again. Ids and

@@ -5,7 +5,7 @@ create or replace function outbox.replay(
     after bigint default 0, batch integer default 10000
 ) returns table (subscription_id bigint, subscriber_name text, events bigint, open bigint, superseded bigint, next_after bigint)
 language plpgsql security definer
-set search_path = pg_catalog, pg_temp set jit = off
+set search_path = pg_catalog, pg_temp set jit = off set enable_nestloop = off
 as $$
 -- Sends events of the past again, to the subscriptions that want them as they are now. At first it only counts; with dry_run => false
 -- it makes the deliveries of the next `batch` events in one transaction, and says with which `after` to go on when there are more;
