@@ -27,7 +27,8 @@ as $$
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
 -- Returns: how many of the reports were late.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
--- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
+-- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
+--   outbox.count_delivered().
 declare
     _now  timestamptz := clock_timestamp();
     _slot smallint := outbox.slot(_now);
@@ -40,6 +41,7 @@ begin
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
     perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
         settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
+    perform outbox.count_delivered(settle.deliveries, settle.outcomes);
     with report as (
         select r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, r.age_ms, r.duration_ms, r.class, r.status,
             r.error_class, r.error, r.response, r.tls, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
