@@ -4,8 +4,9 @@ create or replace function outbox.settle(
     ages_ms double precision[], durations_ms double precision[],
     classes text[], statuses integer[], error_classes text[], errors text[], responses text[],
     outcomes text[], retries_in_ms double precision[],
-    holds_ms double precision[] default null, tls text[] default null
-) returns integer
+    holds_ms double precision[] default null, tls text[] default null,
+    out late integer, out changes jsonb
+)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -25,18 +26,26 @@ as $$
 --   retries_in_ms     pause before the next attempt, from now
 --   holds_ms          how long the subscriber asked to be left alone altogether, from the end of the attempt; null when it did not
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
--- Returns: how many of the reports were late.
+-- Returns: late, how many of the reports were; changes of the status of subscriptions, as outbox.judge_subscriptions() has
+--   them, or null.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
 -- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
 declare
-    _now  timestamptz := clock_timestamp();
-    _slot smallint := outbox.slot(_now);
-    _late integer;
+    _now   timestamptz := clock_timestamp();
+    _slot  smallint := outbox.slot(_now);
+    _fatal bigint[];
 begin
     perform from outbox.delivery d where d.id = any (settle.deliveries) order by d.id for update;
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
-    perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
-        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
+    select h.changes, h.fatal into changes, _fatal
+    from outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
+        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
+    if _fatal <> '{}' then
+        settle.outcomes := array(
+            select coalesce(o.outcome, case when o.delivery = any (_fatal) and o.class <> 'delivered' then 'dead' end)
+            from unnest(settle.deliveries, settle.classes, settle.outcomes) with ordinality as o (delivery, class, outcome, n)
+            order by o.n);
+    end if;
     with report as (
         select * from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
@@ -80,13 +89,12 @@ begin
             coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
             case when a.id is not null then r.outcome end, a.id is null, r.tls::jsonb
         from report r left join applied a on a.id = r.delivery and a.attempt = r.attempt
-        returning late
+        returning attempt.late
     )
-    select count(*) filter (where ledger.late) into _late from ledger;
+    select count(*) filter (where ledger.late) into late from ledger;
     -- A relay that stops gives back what it could not finish.
     if 0 = any (settle.retries_in_ms) then
         perform outbox.ring();
     end if;
-    return _late;
 end
 $$;
