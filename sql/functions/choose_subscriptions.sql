@@ -11,7 +11,7 @@ as $$
 -- Locks: the rows, FOR NO KEY UPDATE, in the order of their ids, so that two such calls do not deadlock.
 -- Touches: select outbox.subscription.
 declare
-    _named bigint[] := choose_subscriptions.subscriptions || choose_subscriptions.subscription;
+    _named bigint[] := coalesce(choose_subscriptions.subscriptions, '{}');
     _no    bigint;
 begin
     if num_nonnulls(choose_subscriptions.subscription, choose_subscriptions.subscriptions, choose_subscriptions.subscriber,
@@ -21,14 +21,16 @@ begin
             hint = 'An id, subscriptions => ''{1,2}'', subscriber => ''acme'' or pattern => ''Order.*''. '
                 'All there are: subscriptions => array(select id from outbox.subscription where status <> ''gone'').';
     end if;
-    _named := case when choose_subscriptions.subscriptions is null then array_remove(_named, null) else _named end;
+    if choose_subscriptions.subscription is not null then
+        _named := _named || choose_subscriptions.subscription;
+    end if;
     select n.id into _no from unnest(_named) as n (id)
     where not exists (select from outbox.subscription s where s.id = n.id and s.status <> 'gone')
     order by n.id limit 1;
     if found then
-        raise exception 'no such subscription: %', coalesce(_no::text, 'NULL') using errcode = 'OX008',
-            detail = case when exists (select from outbox.subscription s where s.id = _no) then 'It is gone.' end,
-            hint = 'select id, subscriber, pattern, status from outbox.subscription';
+        raise exception '%', case when exists (select from outbox.subscription s where s.id = _no)
+                then format('subscription %s is gone', _no) else 'no such subscription: ' || coalesce(_no::text, 'NULL') end
+            using errcode = 'OX008', hint = 'select id, subscriber, pattern, status from outbox.subscription';
     end if;
     return query
     select s.* from outbox.subscription s

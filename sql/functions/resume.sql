@@ -24,8 +24,9 @@ begin
     from outbox.choose_subscriptions(resume.subscription, resume.subscriptions, resume.subscriber, resume.pattern) c;
     if _disabled is not null and num_nonnulls(resume.subscription, resume.subscriptions) > 0 then
         raise exception 'subscription % is disabled, not paused', _disabled using errcode = 'OX025',
-            detail = (select c.reason from outbox.subscription_change c
-                where c.subscription = _disabled and c.to_status = 'disabled' order by c.id desc limit 1),
+            detail = coalesce((
+                select format('By %s at %s', c.changed_by, c.changed_at) || coalesce(': ' || c.reason, '') from outbox.subscription_change c
+                where c.subscription = _disabled and c.to_status = 'disabled' order by c.id desc limit 1), 'It was made so.'),
             hint = format('When the cause is mended: select outbox.enable(%s);', _disabled);
     end if;
     perform set_config('outbox.reason', coalesce(resume.reason, _before), true);

@@ -48,7 +48,8 @@ begin
         order by x.subscription);
     foreach _one in array _news loop
         perform from outbox.subscription_health h where h.subscription = _one for no key update skip locked;
-        if not found then
+        -- An insert would wait for whoever has changed the row.
+        if not found and not exists (select from outbox.subscription_health h where h.subscription = _one) then
             insert into outbox.subscription_health (subscription) values (_one) on conflict do nothing;
         end if;
         if not found then

@@ -38,6 +38,8 @@ mod filters;
 mod golden;
 mod guard;
 mod harmless;
+mod health;
+mod health_relay;
 mod horizon;
 mod hosts;
 mod house;
