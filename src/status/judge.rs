@@ -86,8 +86,7 @@ fn disabled(found: &Value) -> Option<Value> {
         more => format!(" (and {more} more are)"),
     };
     let what = format!(
-        "subscription {id} of {subscriber} is disabled{others}: nothing is sent until its cause, which is below, is mended and \
-         it is enabled"
+        "subscription {id} of {subscriber} is disabled{others}: nothing is sent to it until it is enabled"
     );
     Some(say(what, Some(&format!("select outbox.enable({id});"))))
 }

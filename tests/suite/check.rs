@@ -104,7 +104,8 @@ const MENDED: [(&str, &str, &str); 18] = [
         "subscription 1 of acme is paused, and 1 delivery waits behind it",
     ),
     (
-        "begin; set local outbox.reason = 'their URL is wrong'; update outbox.subscription set status = 'disabled' where id = 1; commit",
+        "begin; set local outbox.reason = 'their URL is wrong';
+            update outbox.subscription set status = 'disabled' where id = 1; commit",
         "problem subscriptions",
         "subscription 1 of acme is disabled, and",
     ),

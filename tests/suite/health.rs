@@ -35,7 +35,8 @@ const HELPERS: &str = "
 const STATE: &str = "select s.status, h.severity, h.consecutive_failures, h.dead_in_a_row, h.failing_since is not null
     from outbox.subscription s left join outbox.subscription_health h on h.subscription = s.id where s.id = 1";
 /// What became of subscription 1.
-const CHANGES: &str = "select from_status, to_status, reason from outbox.subscription_change where subscription = 1 order by id";
+const CHANGES: &str = "select from_status, to_status, reason from outbox.subscription_change
+            where subscription = 1 order by id";
 
 /// A database with one subscription to event type A, and so many events for it.
 fn stage(hint: &str, settings: &str, events: u32) -> Database {
@@ -117,7 +118,11 @@ fn failing_after_three_and_well_after_the_first_success() {
     assert_eq!(db.psql(STATE), "active||2|0|t");
     assert_eq!(
         db.psql("select post(1, 'rejected', null)"),
-        r#"[{"to": "failing", "from": "active", "reason": "3 failures in a row: status 500", "severity": null, "subscriber": "acme", "subscription": 1}]"#
+        concat!(
+            r#"[{"to": "failing", "from": "active", "#,
+            r#""reason": "3 failures in a row: status 500", "#,
+            r#""severity": null, "subscriber": "acme", "subscription": 1}]"#,
+        )
     );
     assert_eq!(db.psql("select post(1, 'rejected', null) is null"), "t", "told once");
     assert_eq!(
@@ -145,14 +150,18 @@ fn deliveries_that_end_dead_are_counted_and_not_their_attempts() {
     db.psql(
         "create table claimed as select * from outbox.claim('slow', 1, '{}', '{}', 0);
          update outbox.delivery set due_at = clock_timestamp() where id = (select delivery from claimed);
-         create table reclaimed as select c.* from claimed d, outbox.claim('quick', 16, '{}', '{}', 0) c where c.delivery = d.delivery;
+         create table reclaimed as select c.* from claimed d, outbox.claim('quick', 16, '{}', '{}', 0) c
+            where c.delivery = d.delivery;
          create function report(again boolean, c claimed) returns void language sql as $$
             select outbox.settle('slow', again, array[c.delivery], array[c.attempt], array[c.subscription], array[c.event_slot],
                 array[c.event_id], '{1}', '{1}', '{rejected}', '{500}', '{null}', '{x}', '{null}', '{dead}', '{null}') $$;
          select report(false, c) from claimed c",
     );
     assert_eq!(db.psql(STATE), "active||5|2|t");
-    db.psql("select report(false, (c.*)::text::claimed) from reclaimed c; select report(true, (c.*)::text::claimed) from reclaimed c");
+    db.psql(
+        "select report(false, (c.*)::text::claimed) from reclaimed c;
+            select report(true, (c.*)::text::claimed) from reclaimed c",
+    );
     assert_eq!(db.psql(STATE), "disabled||6|3|t");
     let changes = db.psql(CHANGES);
     assert!(
@@ -160,7 +169,10 @@ fn deliveries_that_end_dead_are_counted_and_not_their_attempts() {
         "{changes}"
     );
     // All of them can be sent once it is mended, and the count is back at nothing.
-    db.psql("update outbox.delivery set leased_by = null; select outbox.retry(delivery) from outbox.dead_letter; select outbox.enable(1)");
+    db.psql(
+        "update outbox.delivery set leased_by = null; select outbox.retry(delivery) from outbox.dead_letter;
+            select outbox.enable(1)",
+    );
     assert_eq!(db.psql(STATE), "active||0|0|f");
     db.psql("select succeed() from generate_series(1, 11)");
     assert_eq!(db.psql("select count(*) from outbox.delivery"), "0");
@@ -207,7 +219,9 @@ fn who_and_why_are_on_record_for_any_statement() {
 fn pause_resume_and_enable_take_one_or_many() {
     let db = stage("health_sets", "", 0);
     db.psql("select outbox.subscribe('acme', '*', 'https://e.com/'), outbox.subscribe('other', 'A', 'https://o.com/')");
-    let off = "select coalesce(string_agg(id || ' ' || status, ', ' order by id), '') from outbox.subscription where status <> 'active'";
+    let off =
+        "select coalesce(string_agg(id || ' ' || status, ', ' order by id), '') from outbox.subscription
+            where status <> 'active'";
     for (call, count, left) in [
         ("pause(1)", "1", "1 paused"),
         ("pause(1)", "0", "1 paused"),
@@ -246,7 +260,10 @@ fn pause_resume_and_enable_take_one_or_many() {
         assert!(error.message.starts_with(says), "{call}: {}", error.raw);
     }
     // A failing one is failing still when it is resumed.
-    db.psql("select outbox.enable(1); select outbox.emit('A'); select fail(4); select outbox.pause(1); select outbox.resume(1)");
+    db.psql(
+        "select outbox.enable(1); select outbox.emit('A'); select fail(4); select outbox.pause(1);
+            select outbox.resume(1)",
+    );
     assert_eq!(db.psql(STATE), "failing||4|0|t");
 }
 
@@ -263,7 +280,10 @@ fn hold_keeps_what_comes_and_skip_does_not() {
     assert_eq!(db.psql(open), "acme|2\nholder|2");
     assert_eq!(db.psql("select outbox.keep_subscriptions(), outbox.keep_subscriptions()"), "1|0");
     // What came since housekeeping looked is not sent afterwards either, by whatever statement it is resumed.
-    db.psql("select outbox.emit('A'); update outbox.subscription set status = 'active' where status = 'paused'; select outbox.emit('A')");
+    db.psql(
+        "select outbox.emit('A'); update outbox.subscription set status = 'active' where status = 'paused';
+            select outbox.emit('A')",
+    );
     assert_eq!(db.psql(open), "acme|2\nholder|4");
     assert_eq!(
         db.psql(
@@ -272,7 +292,8 @@ fn hold_keeps_what_comes_and_skip_does_not() {
         "1|skipped|the subscription was paused: upgrade|5"
     );
     // Also when it is disabled by itself; and what it held before it was told to skip goes then.
-    db.psql("update outbox.delivery set leased_by = null; update outbox.subscription set disable_after_failures = 1; select die(1), die(1, 2)");
+    db.psql("update outbox.delivery set leased_by = null; update outbox.subscription set disable_after_failures = 1;
+            select die(1), die(1, 2)");
     assert_eq!(db.psql(open), "acme|0\nholder|3");
     db.psql("update outbox.subscription set while_off = 'skip'; select outbox.keep_subscriptions(2)");
     assert_eq!(db.psql(open), "acme|0\nholder|1");
@@ -307,24 +328,38 @@ fn events_tell_those_who_named_them_and_nobody_else() {
     );
     assert_eq!(
         db.psql("select data from outbox.event where type = 'outbox.subscription.failing'"),
-        r#"{"to": "failing", "from": "active", "reason": "3 failures in a row: status 500", "pattern": "A", "endpoint": "https://e.com/in", "severity": null, "last_error": "status 500", "subscriber": "acme", "subscription": 1, "consecutive_failures": 3}"#
+        concat!(
+            r#"{"to": "failing", "from": "active", "reason": "3 failures in a row: status 500", "pattern": "A", "#,
+            r#""endpoint": "https://e.com/in", "#,
+            r#""severity": null, "last_error": "status 500", "subscriber": "acme", "subscription": 1, "consecutive_failures": 3}"#,
+        )
     );
     // Not of itself, and of whatever somebody does by hand.
-    db.psql("delete from outbox.delivery; delete from outbox.event; update outbox.subscription set status = 'disabled' where id in (2, 3);
-        delete from outbox.subscription where id = 4");
+    db.psql(
+        "delete from outbox.delivery; delete from outbox.event;
+            update outbox.subscription set status = 'disabled' where id in (2, 3);
+        delete from outbox.subscription where id = 4",
+    );
     assert_eq!(
         db.psql(told),
-        "outbox.subscription.disabled|2|operator, alarm, all of ours, of one\noutbox.subscription.disabled|3|alarm, all of ours\n\
+        "outbox.subscription.disabled|2|operator, alarm, all of ours, of one\noutbox.subscription.disabled|3|alarm,
+            all of ours\n\
          outbox.subscription.gone|4|operator, all of ours"
     );
     // What explains routing knows it too.
     assert_eq!(
-        db.psql("select subscriber, reason from outbox.route('outbox.subscription.paused', '{}', '1') where subscriber in ('everything', 'operator')"),
+        db.psql(
+            "select subscriber, reason from outbox.route('outbox.subscription.paused', '{}', '1')
+            where subscriber in ('everything', 'operator')"
+        ),
         "operator|pattern outbox.subscription.* matches, held while it is disabled\n\
          everything|pattern * does not match outbox.subscription.paused"
     );
     // Nobody wants it: no event is written.
-    db.psql("delete from outbox.subscription where id > 2; delete from outbox.event; update outbox.subscription set status = 'paused' where id < 3");
+    db.psql(
+        "delete from outbox.subscription where id > 2; delete from outbox.event;
+            update outbox.subscription set status = 'paused' where id < 3",
+    );
     assert_eq!(db.psql("select count(*) from outbox.event"), "0");
     assert_eq!(db.psql("select count(*) from outbox.subscription_change where to_status = 'paused'"), "2");
 }
@@ -336,7 +371,8 @@ fn a_subscription_that_flaps_is_told_of_once_a_minute() {
     db.psql("select outbox.subscribe('operator', 'outbox.subscription.*', 'https://b.com/')");
     let flap = "select fail(4), succeed() from generate_series(1, 8)";
     db.psql(flap);
-    let written = "select s.version, (select count(*) from outbox.subscription_change), (select count(*) from outbox.event where type <> 'A')
+    let written = "select s.version, (select count(*) from outbox.subscription_change), (select count(*)
+            from outbox.event where type <> 'A')
         from outbox.subscription s where s.id = 1";
     assert_eq!(db.psql(written), "3|2|2");
     assert_eq!(db.psql(STATE), "active||0|0|f");
@@ -385,8 +421,12 @@ async fn settle_does_not_wait_for_people() {
     let db = stage("health_locked", "", 4);
     db.psql("select outbox.subscribe('b', 'A', 'https://b.com/'); select outbox.emit('A') from generate_series(1, 4)");
     let (dba, relay) = (db.session().await, db.session().await);
-    relay.execute("set lock_timeout = '5s'").await;
-    dba.execute("begin; update outbox.subscription set concurrency = 9 where id = 2; update outbox.subscription set concurrency = 9 where id = 1").await;
+    relay.execute("set lock_timeout = '5s'; set statement_timeout = '10s'").await;
+    dba.execute(
+        "begin; update outbox.subscription set concurrency = 9 where id = 2;
+            update outbox.subscription set concurrency = 9 where id = 1",
+    )
+    .await;
     relay.execute("select fail(4, 1), fail(4, 2)").await;
     dba.execute("commit").await;
     assert_eq!(
@@ -424,15 +464,17 @@ async fn two_settles_that_cross_both_count() {
          create table claimed as select row_number() over (partition by subscription order by delivery) as n, c.*
             from outbox.claim('r', 100, '{}', '{}', 0) c;
          create function cross_over(which int, way int) returns void language sql as $$
-            select outbox.settle('r', false, array_agg(delivery order by o), array_agg(attempt order by o), array_agg(subscription order by o),
-                array_agg(event_slot order by o), array_agg(event_id order by o), '{1,1}', '{1,1}', '{rejected,rejected}', '{500,500}',
+            select outbox.settle('r', false, array_agg(delivery order by o), array_agg(attempt order by o),
+            array_agg(subscription order by o),
+                array_agg(event_slot order by o), array_agg(event_id order by o), '{1,1}', '{1,1}',
+            '{rejected,rejected}', '{500,500}',
                 '{null,null}', '{x,x}', '{null,null}', '{null,null}', '{60000,60000}')
             from (select *, subscription * way as o from claimed where n = which) c $$",
     );
     let (holder, up, down) = (db.session().await, db.session().await, db.session().await);
     holder.execute("begin; select from outbox.subscription_health where subscription = 1 for update").await;
     // Neither waits for long, as the holder might be a person.
-    up.execute("begin; select cross_over(1, 1)").await;
+    up.execute("set statement_timeout = '10s'; begin; select cross_over(1, 1)").await;
     assert_eq!(up.query_text("select sum(consecutive_failures) from outbox.subscription_health").await, "1");
     holder.execute("rollback").await;
     up.execute("rollback; begin; select cross_over(1, 1)").await;
