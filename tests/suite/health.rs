@@ -331,7 +331,8 @@ fn events_tell_those_who_named_them_and_nobody_else() {
         concat!(
             r#"{"to": "failing", "from": "active", "reason": "3 failures in a row: status 500", "pattern": "A", "#,
             r#""endpoint": "https://e.com/in", "#,
-            r#""severity": null, "last_error": "status 500", "subscriber": "acme", "subscription": 1, "consecutive_failures": 3}"#,
+            r#""severity": null, "last_error": "status 500", "subscriber": "acme", "subscription": 1, "#,
+            r#""consecutive_failures": 3}"#,
         )
     );
     // Not of itself, and of whatever somebody does by hand.
