@@ -74,7 +74,12 @@ create table outbox.event_type (
     constraint name_is_dotted_words check (name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$' and length(name) <= 200)
 );
 insert into outbox.event_type (name, description)
-values ('outbox.ping', 'A test event that outbox.ping() sends to one subscription');
+values ('outbox.ping', 'A test event that outbox.ping() sends to one subscription'),
+    ('outbox.subscription.active', 'A subscription works again: a POST was delivered, or somebody resumed or enabled it'),
+    ('outbox.subscription.failing', 'A subscription fails, and goes on being tried'),
+    ('outbox.subscription.paused', 'A subscription was paused: nothing is sent until it is resumed'),
+    ('outbox.subscription.disabled', 'A subscription failed for too long, or was disabled by hand: nothing is sent until it is enabled'),
+    ('outbox.subscription.gone', 'A subscription was removed, or has ended');
 
 -- A logical object as subscribers see it: the rows of one table, or what a builder makes of several.
 --   root      the table whose rows are the objects; null while several tables without a builder share the name
@@ -347,6 +352,23 @@ create unique index one_subscription_per_pattern_and_url on outbox.subscription
 create index subscription_gone on outbox.subscription (id) where status = 'gone';
 -- And for those whose time is over.
 create index subscription_expiring on outbox.subscription (expires_at) where status <> 'gone' and expires_at is not null;
+-- So it does, and screens do, for those that are not as they should be.
+create index subscription_in_trouble on outbox.subscription (status, id) where status in ('failing', 'paused', 'disabled');
+
+-- Every change of a subscription's status, by whatever statement: who, and why. Written by outbox.record_change(). What was so
+-- at that moment: consecutive_failures and severity, as in subscription_health.
+create table outbox.subscription_change (
+    id                   bigint generated always as identity primary key,
+    subscription         bigint      not null,
+    changed_at           timestamptz not null default clock_timestamp(),
+    changed_by           text        not null default session_user,
+    from_status          text        not null,
+    to_status            text        not null,
+    reason               text,
+    consecutive_failures integer     not null default 0,
+    severity             integer
+);
+create index subscription_change_by_subscription on outbox.subscription_change (subscription, id);
 
 -- Signing secrets, apart from the subscription so that readers of that table never see them.
 create table outbox.signing_key (
@@ -359,10 +381,15 @@ create table outbox.signing_key (
 create index signing_key_by_subscription on outbox.signing_key (subscription);
 
 -- How a subscription is doing; written by outbox.settle(), and on success only when that is news.
+--   consecutive_failures, failing_since  attempts that failed since the last that was delivered
+--   dead_in_a_row  deliveries that ended dead since then
+--   severity       how bad that is by severity_thresholds, 1 being the worst; null without them, and while it is well
 create table outbox.subscription_health (
     subscription         bigint primary key,
     consecutive_failures integer not null default 0,
     failing_since        timestamptz,
+    dead_in_a_row        integer not null default 0,
+    severity             integer,
     last_success_at      timestamptz,
     last_failure_at      timestamptz,
     last_class           text,

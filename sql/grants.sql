@@ -47,7 +47,7 @@ begin
         grant select on outbox.definition_history, outbox.refinery_schema_history, outbox.destination to outbox_relay;
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle,
-            outbox.cancel_gone(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
+            outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
             outbox.endpoint(text),
@@ -76,7 +76,8 @@ begin
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
             outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
             outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.ring(),
+            outbox.pause, outbox.resume, outbox.enable, outbox.choose_subscriptions, outbox.reset_health(bigint[]),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),

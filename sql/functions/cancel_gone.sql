@@ -12,7 +12,8 @@ as $$
 -- Arguments: batch, how many deliveries to cancel at most, and dead letters to delete.
 -- Returns: how many were cancelled; call again when it equals batch.
 -- Locks: the deliveries, FOR UPDATE SKIP LOCKED.
--- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health; insert outbox.attempt.
+-- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health,
+--   outbox.subscription_change; insert outbox.attempt.
 declare
     _now   timestamptz := clock_timestamp();
     _count integer;
@@ -70,6 +71,8 @@ begin
             and not exists (select from outbox.delivery d where d.subscription = s.id)
             and not exists (select from outbox.dead_letter l where l.subscription = s.id)
         returning s.id
+    ), forgotten as (
+        delete from outbox.subscription_change c using purged where c.subscription = purged.id
     )
     delete from outbox.subscription_health h using purged where h.subscription = purged.id;
     return _count;

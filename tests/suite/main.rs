@@ -40,6 +40,8 @@ mod gateway;
 mod golden;
 mod guard;
 mod harmless;
+mod health;
+mod health_relay;
 mod horizon;
 mod hosts;
 mod house;
