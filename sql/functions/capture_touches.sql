@@ -10,9 +10,7 @@ as $$
 declare
     -- What one row has touched.
     _one  text := $q$select case when pg_catalog.octet_length(change.object_id) operator(pg_catalog.>) 1000
-                        then pg_catalog.concat(pg_catalog.left(change.object_id, 200), '...',
-                            pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(change.object_id, 'UTF8')), 'hex'))
-                        else change.object_id end as object_id,
+                        then outbox.shortened_id(change.object_id) else change.object_id end as object_id,
                     case when change.op operator(pg_catalog.<>) 'U' then change.op end as op, change.type, change.data
                 from (%1$s
                 ) as change
@@ -49,39 +47,39 @@ begin
         -- statement named the table itself, by the name it still has.
         return format($q$    if tg_relid operator(pg_catalog.=) pg_catalog.to_regclass(%1$L)::pg_catalog.oid then
         if tg_op operator(pg_catalog.=) 'INSERT' then
-            capture._rows := array(select row(outbox_row.*)::%2$s from new_rows as outbox_row)::pg_catalog.text;
+            capture._changed := array(select row(outbox_row.*)::%2$s from new_rows as outbox_row)::pg_catalog.text;
         elsif tg_op operator(pg_catalog.=) 'DELETE' then
-            capture._rows := array(select row(outbox_row.*)::%2$s from old_rows as outbox_row)::pg_catalog.text;
+            capture._changed := array(select row(outbox_row.*)::%2$s from old_rows as outbox_row)::pg_catalog.text;
         else
-            capture._rows := array(%3$s)::pg_catalog.text;
+            capture._changed := array(%3$s)::pg_catalog.text;
         end if;
     else
-        execute outbox.capture_elsewhere(%5$s, tg_relid, tg_op) into capture._rows;
+        execute outbox.capture_elsewhere(%5$s, tg_relid, tg_op) into capture._changed;
     end if;
-    if capture._rows operator(pg_catalog.<>) '{}' then
+    if capture._changed operator(pg_catalog.<>) '{}' then
         insert into outbox.changed (xid, watch, rows, source, trace_id, traceparent, headers)
-        values (pg_catalog.pg_current_xact_id(), %5$s, capture._rows, capture._source, capture._trace_id, capture._traceparent, capture._headers);
+        values (pg_catalog.pg_current_xact_id(), %5$s, capture._changed, capture._source, capture._trace_id, capture._traceparent, capture._headers);
 %4$s        capture._wakes := true;
     end if;
 $q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object, by_expression, 'rows'), format(_note, watch.object, format(_many, format(_one, format($q$
                     select x.id as object_id, 'U'::pg_catalog.text as op,
                         null::pg_catalog.text as type, null::pg_catalog.jsonb as data
-                    from outbox.reach(%s, capture._rows) as x (id)$q$, watch.id)))), watch.id);
+                    from outbox.reach(%s, capture._changed) as x (id)$q$, watch.id)))), watch.id);
     end if;
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
 %s    else
         -- One row that has changed, and kept its identity, is all that nearly every statement is about.
-        if not capture._many then
+        if capture._rows operator(pg_catalog.=) 1 then
 %s        end if;
-        if not capture._wakes then
+        if capture._wakes is not true then
 %s        end if;
     end if;
 $q$,
         format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'insert')))),
         format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'delete')))),
         format(_note, watch.object, format(_one, outbox.capture_changes(watch, object, by_expression, 'update'))),
-        format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'update') || E'\n                union all'
-            || outbox.capture_changes(watch, object, by_expression, 'moved')))));
+        outbox.capture_planned(format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'update')
+            || E'\n                union all' || outbox.capture_changes(watch, object, by_expression, 'moved'))))));
 end
 $$;
