@@ -27,9 +27,7 @@ begin
             returning id
         ), delivery as (
             insert into outbox.delivery (subscription, event_slot, event_id, due_at)
-            select s.id, capture._slot, event.id, capture._now
-            from event cross join pg_catalog.unnest(capture._to) as s (id)
-            where capture._inline
+            select pg_catalog.unnest(capture._to), capture._slot, event.id, capture._now from event where capture._inline
         )
         select pg_catalog.array_agg(event.id) into capture._ids from event;
         capture._wakes := capture._ids is not null and capture._inline and pg_catalog.cardinality(capture._to) operator(pg_catalog.>) 0;

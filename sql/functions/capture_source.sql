@@ -35,11 +35,7 @@ declare
     _asks     text := $sql$        select (select pg_catalog.count(*) from (select from %s limit 2) as r), pg_catalog.clock_timestamp(),
             -1::pg_catalog.int8 operator(pg_catalog.=) any (capture._to),
             (select s.context_headers operator(pg_catalog.<>) '{}' from outbox.setting as s),
-            -- The half of an event's uid that another event with its id would not have: of the clock and of chance, in the form of a random uuid,
-            -- which takes 2 us. Nothing that a session sets can make it the same twice.
-            pg_catalog.to_hex((pg_catalog.hashfloat8extended(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()),
-                    (pg_catalog.random() operator(pg_catalog.*) 9e18)::bigint)
-                operator(pg_catalog.|) '-9223372036854775808'::bigint) operator(pg_catalog.&) '-61441'::bigint operator(pg_catalog.|) '16384'::bigint),
+            outbox.uid_mark(),
             -- Once set in a session, a setting that is not set is empty.
             case when pg_catalog.current_setting('outbox.source', true) operator(pg_catalog.<>) ''
                 then pg_catalog.current_setting('outbox.source', true) end,

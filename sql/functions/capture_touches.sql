@@ -22,13 +22,16 @@ declare
                 %1$s
             ) as k
             group by k.object_id$q$;
-    _note text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
+    _noted text := $q$        insert into outbox.touched as t (xid, object, object_id, first_op, last_op, type, data, source, trace_id, traceparent, headers)
         select pg_catalog.pg_current_xact_id(), %1$L, c.object_id, c.op::pg_catalog."char", c.op::pg_catalog."char", c.type, c.data,
             capture._source, capture._trace_id, capture._traceparent, capture._headers
         from (
             %2$s
         ) as c
-        on conflict on constraint touched_pkey do update set
+        on conflict on constraint touched_pkey do %3$s;
+        capture._wakes := capture._wakes or found;
+$q$;
+    _again text := $q$update set
             first_op = coalesce(t.first_op, excluded.first_op),
             last_op = coalesce(excluded.last_op, t.last_op),
             type = case when excluded.last_op operator(pg_catalog.=) 'D' then null else coalesce(excluded.type, t.type) end,
@@ -38,9 +41,8 @@ declare
             trace_id = coalesce(excluded.trace_id, t.trace_id),
             traceparent = coalesce(excluded.traceparent, t.traceparent),
             headers = case when t.headers is null then excluded.headers when excluded.headers is null then t.headers
-                else t.headers operator(pg_catalog.||) excluded.headers end;
-        capture._wakes := capture._wakes or found;
-$q$;
+                else t.headers operator(pg_catalog.||) excluded.headers end$q$;
+    _note text := replace(_noted, '%3$s', _again);
 begin
     if watch.through is not null then
         -- The function gets every row that has changed, as it was and as it is. Rows can be cast to the table's type as they stand where the
@@ -69,7 +71,7 @@ $q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object,
     return format($q$    if tg_op operator(pg_catalog.=) 'INSERT' then
 %s    elsif tg_op operator(pg_catalog.=) 'DELETE' then
 %s    else
-        -- One row that has changed, and kept its identity, is all that nearly every statement is about.
+        -- One row that has changed, and kept its identity, for the first time in the transaction, is all that nearly every statement is about.
         if capture._rows operator(pg_catalog.=) 1 then
 %s        end if;
         if capture._wakes is not true then
@@ -78,7 +80,7 @@ $q$, watch.relation::text, watch.relation, outbox.capture_changes(watch, object,
 $q$,
         format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'insert')))),
         format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'delete')))),
-        format(_note, watch.object, format(_one, outbox.capture_changes(watch, object, by_expression, 'update'))),
+        format(_noted, watch.object, format(_one, outbox.capture_changes(watch, object, by_expression, 'update')), 'nothing'),
         outbox.capture_planned(format(_note, watch.object, format(_many, format(_one, outbox.capture_changes(watch, object, by_expression, 'update')
             || E'\n                union all' || outbox.capture_changes(watch, object, by_expression, 'moved'))))));
 end

@@ -176,6 +176,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/through_of.sql",
     "functions/try_builder.sql",
     "functions/turn_ring.sql",
+    "functions/uid_mark.sql",
     "functions/unsubscribe.sql",
     "functions/unwatch.sql",
     "functions/watch.sql",
