@@ -26,9 +26,12 @@ begin
         end loop;
         -- Not headers, which may hold a credential, and not url, whose query may: views show it without one. The values of a
         -- filter are data of events, which readers see anyway.
-        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, identity, status, concurrency, deadline, max_attempts, backoff_base,
-            backoff_cap, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
-        grant execute on function outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
+        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, format,
+            identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, http2, batch_max, batch_bytes, success_codes,
+            permanent_codes, gone_codes, immediate_retries, delays, backoff_base, backoff_cap, max_attempts, max_age, ttl,
+            severity_thresholds, disable_after_failures, disable_after, breaker_after, ordering, barrier, on_exhausted, expires_at,
+            max_deliveries, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
+        grant execute on function outbox.schedule, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
             outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
@@ -43,8 +46,7 @@ begin
         grant usage on schema outbox to outbox_relay;
         grant select on outbox.definition_history, outbox.refinery_schema_history, outbox.destination to outbox_relay;
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
-            outbox.settle(text, boolean, bigint[], integer[], bigint[], smallint[], bigint[], double precision[],
-                double precision[], text[], integer[], text[], text[], text[], text[], double precision[]),
+            outbox.settle,
             outbox.cancel_gone(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
@@ -63,8 +65,7 @@ begin
         grant insert, update, delete on outbox.subscription, outbox.subscriber, outbox.event_type to outbox_admin;
         grant delete on outbox.dead_letter, outbox.signing_key to outbox_admin;
         grant update on outbox.setting to outbox_admin;
-        grant execute on function outbox.subscribe(text, text, text, text, jsonb, integer, interval, integer, interval, interval, text,
-                text, jsonb, text, text, text),
+        grant execute on function outbox.subscribe, outbox.schedule,
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
             outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),

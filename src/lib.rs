@@ -14,7 +14,6 @@
 //! | see how it is tried out | [`dev`], [`throwaway`] |
 //! | see what operators see | [`metrics`], [`health`], [`ops`] |
 
-pub mod backoff;
 pub mod certificates;
 pub mod check;
 pub mod cli;
@@ -31,6 +30,7 @@ pub mod ops;
 pub mod pem;
 pub mod receiver;
 pub mod relay;
+pub mod schedule;
 pub mod schema;
 pub mod screen;
 pub mod shutdown;

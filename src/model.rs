@@ -1,8 +1,9 @@
 //! The words of the outbox as plain data: what is claimed, what a POST came to, what follows from it. No I/O.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
+use crate::schedule::Schedule;
 
 /// One delivery under a lease of ours: a row of `outbox.claim()`.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Claim {
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
     pub occurred_at: Option<f64>,
+    /// From when the delivery's age counts, likewise: the event, or what somebody has done to the delivery since.
+    pub aged_from: Option<f64>,
     /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
     pub claimed_at: f64,
     /// Our monotonic clock before the claim was sent: the lease began after it.
@@ -57,7 +60,8 @@ pub struct Context {
     pub headers: Vec<(String, String)>,
 }
 
-/// How to send to one subscription: a row of `outbox.subscription_settings()`.
+/// How to send to one subscription: a row of `outbox.subscription_settings()`. Its default is what a row of the table has
+/// that says nothing.
 #[derive(Clone)]
 pub struct Subscription {
     /// `outbox.subscription.id`.
@@ -74,18 +78,68 @@ pub struct Subscription {
     pub secrets: Vec<Vec<u8>>,
     /// POSTs at a time from one relay.
     pub concurrency: usize,
+    /// Limit until there is a connection: name, TCP and TLS.
+    pub connect_deadline: Duration,
     /// Limit of one attempt, from connect to the last byte of the answer.
     pub deadline: Duration,
+    /// What follows from an attempt.
+    pub policy: Policy,
+}
+
+/// What follows from an attempt: which answers mean what, and when and how often a failure is tried again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Statuses that are a success; `None` is any 2xx.
+    pub success_codes: Option<Vec<u16>>,
+    /// Statuses after which no other attempt is made.
+    pub permanent_codes: Vec<u16>,
+    /// Statuses by which the receiver ends the subscription.
+    pub gone_codes: Vec<u16>,
+    /// Pauses between attempts.
+    pub schedule: Schedule,
     /// Attempts before the delivery is dead.
     pub max_attempts: i32,
-    /// Pauses between attempts.
-    pub backoff: Backoff,
+    /// No attempt begins when the delivery is older: it is dead.
+    pub max_age: Option<Duration>,
+    /// No attempt begins when the delivery is older: it has expired.
+    pub ttl: Option<Duration>,
+}
+
+impl Default for Subscription {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            version: 0,
+            url: String::new(),
+            headers: Vec::new(),
+            identity: None,
+            secrets: Vec::new(),
+            concurrency: 16,
+            connect_deadline: Duration::from_secs(5),
+            deadline: Duration::from_secs(20),
+            policy: Policy::default(),
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            success_codes: None,
+            permanent_codes: vec![413, 415],
+            gone_codes: vec![410],
+            schedule: Schedule::DEFAULT,
+            max_attempts: 30,
+            max_age: None,
+            ttl: None,
+        }
+    }
 }
 
 /// What a POST came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A 2xx status arrived, whatever became of the body after it.
+    /// A status that is a success arrived, whatever became of the body after it.
     Delivered,
     /// Another status arrived.
     Rejected,
@@ -104,6 +158,23 @@ impl Claim {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.asked.elapsed() < Self::SLACK
+    }
+
+    /// How old the delivery is now: by the database's clock until the claim, by ours since then.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.since(self.aged_from?)
+    }
+
+    /// How long ago the event happened, likewise.
+    #[must_use]
+    pub fn event_age(&self) -> Option<Duration> {
+        self.since(self.occurred_at?)
+    }
+
+    fn since(&self, moment: f64) -> Option<Duration> {
+        let before = Duration::try_from_secs_f64(self.claimed_at - moment).unwrap_or_default();
+        Some(before + self.received.elapsed())
     }
 }
 
@@ -133,6 +204,12 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Beginning of the response body, as text.
     pub response: Option<String>,
+    /// How long to wait before the next attempt, as the subscriber said it: a `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// Whether the subscriber wants no other attempt: `outbox-retry: no`.
+    pub declined: bool,
+    /// What is known of the connection, for `outbox.attempt.tls`: a JSON object.
+    pub tls: Option<Arc<str>>,
     /// When it began.
     pub started: Instant,
     /// How long it took.
@@ -146,20 +223,27 @@ pub enum Verdict {
     Delivered,
     /// Given up: a dead letter.
     Dead,
+    /// Too old to be of use.
+    Expired,
     /// There is nothing to send any more.
     Cancelled,
+    /// The subscriber has ended its subscription.
+    Gone,
     /// Due again after this pause.
     Retry(Duration),
 }
 
 impl Verdict {
-    /// The word in `outbox.attempt.outcome`, and `retry` for what has none yet.
+    /// The word for `outbox.settle()`, and in `outbox.attempt.outcome`, save that what is gone is cancelled there; `retry` for
+    /// what has none yet.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Gone => "gone",
             Self::Retry(_) => "retry",
         }
     }
@@ -196,6 +280,10 @@ pub struct Report {
     pub attempt: Option<Attempt>,
     /// What follows.
     pub verdict: Verdict,
+    /// How long nothing may be sent to the subscription at all.
+    pub hold: Option<Duration>,
+    /// Why, where there was no attempt.
+    pub reason: Option<String>,
 }
 
 /// A table outside schema outbox, as far as watching goes.

@@ -35,20 +35,51 @@ begin
         -- the caller and to the server's log.
         _broken := case
             when new.concurrency not between 1 and 1000 then 'concurrency_is_1_to_1000'
+            when not (new.rate > 0 and new.rate <= 10000) then 'rate_is_above_0_to_10000'
+            when new.connect_deadline not between '100 ms' and '30 s' then 'connect_deadline_is_100_ms_to_30_s'
             when new.deadline not between '100 ms' and '60 s' then 'deadline_is_100_ms_to_60_s'
-            when new.max_attempts not between 1 and 1000 then 'max_attempts_is_1_to_1000'
+            when new.batch_max not between 1 and 1000 then 'batch_max_is_1_to_1000'
+            when new.batch_bytes not between 1024 and 16777216 then 'batch_bytes_is_1_kib_to_16_mib'
+            when cardinality(new.success_codes) = 0 or 200 > any (new.success_codes) or 299 < any (new.success_codes)
+                then 'success_codes_are_200_to_299'
+            when 300 > any (new.permanent_codes) or 599 < any (new.permanent_codes) then 'permanent_codes_are_300_to_599'
+            when 400 > any (new.gone_codes) or 499 < any (new.gone_codes) then 'gone_codes_are_400_to_499'
+            when new.immediate_retries not between 0 and 10 then 'immediate_retries_is_0_to_10'
+            when cardinality(new.delays) not between 1 and 100 or interval '0' > any (new.delays) or interval '7 days' < any (new.delays)
+                then 'delays_are_1_to_100_of_0_to_7_days'
             when new.backoff_base not between '1 ms' and '1 day' then 'backoff_base_is_1_ms_to_1_day'
             when new.backoff_cap < new.backoff_base or new.backoff_cap > '7 days' then 'backoff_cap_is_base_to_7_days'
+            when new.max_attempts not between 1 and 1000 then 'max_attempts_is_1_to_1000'
+            when new.max_age not between '1 s' and '90 days' then 'max_age_is_1_s_to_90_days'
+            when new.ttl not between '1 s' and '90 days' then 'ttl_is_1_s_to_90_days'
+            when cardinality(new.severity_thresholds) not between 1 and 9 or interval '1 s' > any (new.severity_thresholds)
+                then 'severity_thresholds_are_1_to_9_of_1_s_and_more'
+            when new.disable_after_failures not between 1 and 100000 then 'disable_after_failures_is_1_to_100000'
+            when new.disable_after not between '1 minute' and '90 days' then 'disable_after_is_1_minute_to_90_days'
+            when new.breaker_after not between 1 and 1000 then 'breaker_after_is_1_to_1000'
+            when new.max_deliveries < 1 then 'max_deliveries_is_1_or_more'
             when new.identity !~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$' then 'identity_is_a_plain_name'
             when new.key !~ '^[0-9a-f]{12}$' then 'key_is_12_hex_digits'
             when new.status not in ('active', 'failing', 'paused', 'disabled') then 'status_is_known'
+            when new.format not in ('standard', 'cloudevents', 'cloudevents-binary', 'raw') then 'format_is_known'
+            when new.while_off not in ('hold', 'skip') then 'while_off_is_hold_or_skip'
+            when new.ordering not in ('none', 'object', 'strict') then 'ordering_is_known'
+            when new.on_exhausted not in ('skip', 'block', 'park') then 'on_exhausted_is_known'
         end;
         if _broken is not null then
             raise exception 'this subscription breaks the limit %', _broken using errcode = 'check_violation', constraint = _broken,
                 table = 'subscription', schema = 'outbox';
         end if;
-        if num_nulls(new.key, new.status, new.concurrency, new.deadline, new.max_attempts, new.backoff_base, new.backoff_cap) > 0 then
-            raise exception 'of a subscription only identity, envelope and what narrows it down may be NULL' using errcode = 'not_null_violation';
+        if num_nulls(new.key, new.status, new.format, new.while_off, new.concurrency, new.connect_deadline, new.deadline, new.http2,
+            new.batch_max, new.batch_bytes, new.permanent_codes, new.gone_codes, new.immediate_retries, new.backoff_base, new.backoff_cap,
+            new.max_attempts, new.ordering, new.barrier, new.on_exhausted) > 0
+            or num_nulls(variadic new.success_codes || new.permanent_codes || new.gone_codes) > 0
+            or array_position(new.delays, null) is not null or array_position(new.severity_thresholds, null) is not null
+        then
+            raise exception 'a subscription has a NULL where it needs a value' using errcode = 'not_null_violation',
+                detail = 'NULL may be: identity, auth, envelope, what narrows it down, and limits that need not be: rate, success_codes, '
+                    'delays, max_age, ttl, severity_thresholds, disable_after_failures, disable_after, breaker_after, expires_at, '
+                    'max_deliveries.';
         end if;
         insert into outbox.subscriber (name) values (new.subscriber) on conflict do nothing;
         if new.filter is null or new.object_id is not null then

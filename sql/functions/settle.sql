@@ -3,7 +3,8 @@ create or replace function outbox.settle(
     deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[],
     ages_ms double precision[], durations_ms double precision[],
     classes text[], statuses integer[], error_classes text[], errors text[], responses text[],
-    outcomes text[], retries_in_ms double precision[]
+    outcomes text[], retries_in_ms double precision[],
+    holds_ms double precision[] default null, tls text[] default null
 ) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -20,75 +21,36 @@ as $$
 --   ages_ms           how long ago it began; durations_ms, how long it took
 --   classes           delivered, rejected, not_sent or unknown; null when there was nothing to send
 --   statuses, error_classes, errors, responses  what the POST came to, for people
---   outcomes          delivered, dead or cancelled; null to try again
+--   outcomes          delivered, dead, expired or cancelled; gone: the subscriber has ended its subscription; null to try again
 --   retries_in_ms     pause before the next attempt, from now
+--   holds_ms          how long the subscriber asked to be left alone altogether, from the end of the attempt; null when it did not
+--   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
 -- Returns: how many of the reports were late.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
--- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; upsert outbox.subscription_health.
+-- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
 declare
     _now  timestamptz := clock_timestamp();
     _slot smallint := outbox.slot(_now);
     _late integer;
 begin
     perform from outbox.delivery d where d.id = any (settle.deliveries) order by d.id for update;
+    if 'gone' = any (settle.outcomes) then
+        perform outbox.settle_gone(settle.subscriptions, settle.ages_ms, settle.outcomes);
+    end if;
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
-    insert into outbox.subscription_health as h (subscription, consecutive_failures, failing_since, last_success_at, last_failure_at,
-        last_class, last_status, last_error_class, last_error)
-    select g.subscription, g.failures, case when g.failures > 0 then g.first_failure_at end, g.success_at, g.failure_at,
-        l.class, l.status, l.error_class, l.error
-    from (
-        -- Failures count since the newest success of the batch.
-        select r.subscription, max(r.ended_at) filter (where r.class = 'delivered') as success_at,
-            max(r.ended_at) filter (where r.class <> 'delivered') as failure_at,
-            min(r.ended_at) filter (where r.class <> 'delivered' and r.ended_at > r.newest_success) as first_failure_at,
-            (count(*) filter (where r.class <> 'delivered' and r.ended_at > r.newest_success))::integer as failures
-        from (
-            select u.subscription, u.class, u.ended_at,
-                coalesce(max(u.ended_at) filter (where u.class = 'delivered') over (partition by u.subscription), '-infinity') as newest_success
-            from (
-                select x.subscription, x.class, _now - make_interval(secs => (x.age_ms - coalesce(x.duration_ms, 0)) / 1000) as ended_at
-                from unnest(settle.subscriptions, settle.classes, settle.ages_ms, settle.durations_ms,
-                    settle.deliveries, settle.attempts, settle.event_ids)
-                    as x (subscription, class, age_ms, duration_ms, delivery, attempt, event_id)
-                where x.class is not null and (not settle.again or not exists (
-                    select from outbox.attempt a
-                    where a.event_id = x.event_id and a.subscription = x.subscription and a.delivery = x.delivery
-                        and a.attempt = x.attempt))
-            ) u
-        ) r
-        group by r.subscription
-    ) g
-        left join lateral (
-            select x.class, x.status, x.error_class, x.error
-            from unnest(settle.subscriptions, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.ages_ms)
-                as x (subscription, class, status, error_class, error, age_ms)
-            where x.subscription = g.subscription and x.class <> 'delivered'
-            order by x.age_ms limit 1
-        ) l on true
-    -- A success is news once in ten seconds, or after a failure: a busy subscription does not rewrite its row all the time.
-    where g.failure_at is not null or not exists (
-        select from outbox.subscription_health k
-        where k.subscription = g.subscription and k.consecutive_failures = 0 and k.last_success_at > _now - interval '10 s')
-    order by g.subscription
-    on conflict on constraint subscription_health_pkey do update set
-        consecutive_failures = case when excluded.last_success_at is null then h.consecutive_failures else 0 end
-            + excluded.consecutive_failures,
-        failing_since = case when excluded.last_success_at is null then coalesce(h.failing_since, excluded.failing_since)
-            else excluded.failing_since end,
-        last_success_at = greatest(h.last_success_at, excluded.last_success_at),
-        last_failure_at = greatest(h.last_failure_at, excluded.last_failure_at),
-        last_class = coalesce(excluded.last_class, h.last_class),
-        last_status = case when excluded.last_class is null then h.last_status else excluded.last_status end,
-        last_error_class = case when excluded.last_class is null then h.last_error_class else excluded.last_error_class end,
-        last_error = case when excluded.last_class is null then h.last_error else excluded.last_error end;
-
+    perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
+        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
     with report as (
-        select * from unnest(
+        select r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, r.age_ms, r.duration_ms, r.class, r.status,
+            r.error_class, r.error, r.response, r.tls, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
+            case when r.outcome <> 'gone' then r.outcome
+                else (select 'cancelled' from outbox.subscription s where s.id = r.subscription and s.status = 'gone') end as outcome
+        from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
             settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.responses,
-            settle.outcomes, settle.retries_in_ms
+            settle.outcomes, settle.retries_in_ms, settle.tls
         ) as r (delivery, attempt, subscription, event_slot, event_id, age_ms,
-            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms)
+            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms, tls)
         where not settle.again or not exists (
             select from outbox.attempt a
             where a.event_id = r.event_id and a.subscription = r.subscription and a.delivery = r.delivery and a.attempt = r.attempt)
@@ -118,11 +80,12 @@ begin
         where r.outcome = 'dead'
     ), ledger as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, relay, started_at, duration_ms,
-            class, status, error_class, error, response, outcome, late)
+            class, status, error_class, error, response, outcome, late, tls)
         select _slot, r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, settle.relay,
             _now - make_interval(secs => r.age_ms / 1000), r.duration_ms,
-            coalesce(r.class, case when a.id is null then 'unknown' end), r.status, r.error_class, coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
-            case when a.id is not null then r.outcome end, a.id is null
+            coalesce(r.class, case when a.id is null then 'unknown' end), r.status, r.error_class, 
+            coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
+            case when a.id is not null then r.outcome end, a.id is null, r.tls::jsonb
         from report r left join applied a on a.id = r.delivery and a.attempt = r.attempt
         returning late
     )

@@ -1,18 +1,28 @@
 create or replace function outbox.subscription_settings(subscriptions bigint[]) returns table (
-    id bigint, version integer, url text, headers jsonb, identity text, secrets bytea[], concurrency integer,
-    deadline_ms double precision, max_attempts integer, backoff_base_ms double precision, backoff_cap_ms double precision
+    id bigint, version integer, settings jsonb, secrets bytea[]
 )
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
     -- What a relay needs to send to subscriptions; it asks when outbox.claim() shows a version that it does not know.
     -- Arguments: subscriptions, their ids.
-    -- Returns: one row each, signing secrets included: only outbox_relay may call this.
+    -- Returns: one row each: settings, by the names of the columns of outbox.subscription, spans of time in milliseconds; signing
+    --   secrets: only outbox_relay may call this.
     -- Touches: select outbox.subscription, outbox.signing_key.
-    select s.id, s.version, s.url, s.headers, s.identity,
-        array(select k.secret from outbox.signing_key k where k.subscription = s.id order by k.id),
-        s.concurrency, extract(epoch from s.deadline)::double precision * 1000, s.max_attempts,
-        extract(epoch from s.backoff_base)::double precision * 1000, extract(epoch from s.backoff_cap)::double precision * 1000
+    select s.id, s.version,
+        jsonb_build_object(
+            'url', s.url, 'headers', s.headers, 'identity', s.identity, 'auth', s.auth,
+            'format', case when s.envelope is null then s.format else 'envelope' end,
+            'concurrency', s.concurrency,
+            'connect_deadline', extract(epoch from s.connect_deadline) * 1000, 'deadline', extract(epoch from s.deadline) * 1000,
+            'http2', s.http2, 'batch_max', s.batch_max, 'batch_bytes', s.batch_bytes,
+            'success_codes', s.success_codes, 'permanent_codes', s.permanent_codes, 'gone_codes', s.gone_codes,
+            'immediate_retries', s.immediate_retries,
+            'delays', (select jsonb_agg(extract(epoch from d.delay) * 1000 order by d.n) from unnest(s.delays) with ordinality as d (delay, n)),
+            'backoff_base', extract(epoch from s.backoff_base) * 1000, 'backoff_cap', extract(epoch from s.backoff_cap) * 1000,
+            'max_attempts', s.max_attempts,
+            'max_age', extract(epoch from s.max_age) * 1000, 'ttl', extract(epoch from s.ttl) * 1000),
+        array(select k.secret from outbox.signing_key k where k.subscription = s.id order by k.id)
     from outbox.subscription s
     where s.id = any (subscription_settings.subscriptions)
 $$;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{ConfigError, number};
-use crate::backoff::Backoff;
 use crate::cli::Post;
 use crate::delivery::{self, Endpoint};
 use crate::identity::Identities;
@@ -29,16 +28,12 @@ pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
         }
     }
     let subscription = Subscription {
-        id: 0,
-        version: 0,
         url: options.to.clone(),
         headers,
         identity: Some(options.identity.clone()),
         secrets,
-        concurrency: 1,
         deadline: Duration::from_secs(deadline),
-        max_attempts: 1,
-        backoff: Backoff::DEFAULT,
+        ..Subscription::default()
     };
     let read = Identities::read(options.identities.as_deref());
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));

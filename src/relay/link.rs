@@ -6,10 +6,10 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::Settings;
-use crate::backoff::Backoff;
 use crate::conninfo::Conninfo;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::schedule::Backoff;
 use crate::store::{OpenError, Store, StoreError, Trouble};
 
 /// Between tries to get the session back. Half of the pause is fixed, half is drawn, so that many relays of one

@@ -11,7 +11,7 @@ use tracing::{debug, info, warn};
 use super::Settings;
 use super::doorbell;
 use super::rings::Rings;
-use crate::backoff::Backoff;
+use crate::schedule::Backoff;
 use crate::store::{Bell, BellError};
 
 /// Between two looks at the session at most, so that a path that went dead is noticed within 15 s: this, and the 5 s that

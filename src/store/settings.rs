@@ -7,8 +7,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::{Store, StoreError};
-use crate::backoff::Backoff;
-use crate::model::Subscription;
+use crate::model::{Policy, Subscription};
+use crate::schedule::{Backoff, Pauses, Schedule};
 
 impl Store {
     /// How to send to these subscriptions. One that has been purged is missing from the answer.
@@ -19,8 +19,7 @@ impl Store {
         let rows = self
             .run(
                 "reading subscriptions",
-                "select id, version, url, headers::text as headers, identity, secrets, concurrency, deadline_ms, \
-                 max_attempts, backoff_base_ms, backoff_cap_ms from outbox.subscription_settings($1)",
+                "select id, version, settings::text as settings, secrets from outbox.subscription_settings($1)",
                 &[(&ids, Type::INT8_ARRAY)],
             )
             .await?;
@@ -29,30 +28,88 @@ impl Store {
 }
 
 fn subscription(row: &Row) -> Subscription {
-    let base = millis(row.get("backoff_base_ms"));
-    let cap = millis(row.get("backoff_cap_ms"));
-    let fallback = Backoff::DEFAULT;
+    let settings = Settings(serde_json::from_str(row.get("settings")).unwrap_or_default());
+    let default = Subscription::default();
     Subscription {
         id: row.get("id"),
         version: row.get("version"),
-        url: row.get("url"),
-        headers: headers(row.get("headers")),
-        identity: row.get("identity"),
+        url: settings.text("url").unwrap_or_default(),
+        headers: pairs(settings.at("headers")),
+        identity: settings.text("identity"),
         secrets: row.get("secrets"),
-        concurrency: usize::try_from(row.get::<_, i32>("concurrency")).unwrap_or(1),
-        deadline: millis(row.get("deadline_ms")),
-        max_attempts: row.get("max_attempts"),
-        // CHECKs on the table keep this in order.
-        backoff: Backoff::new(base, cap).unwrap_or(fallback),
+        concurrency: settings.number("concurrency").unwrap_or(default.concurrency),
+        connect_deadline: settings.span("connect_deadline").unwrap_or(default.connect_deadline),
+        deadline: settings.span("deadline").unwrap_or(default.deadline),
+        policy: policy(&settings),
     }
 }
 
-fn millis(value: f64) -> Duration {
-    Duration::try_from_secs_f64(value / 1000.0).unwrap_or(Duration::from_secs(1))
+fn policy(settings: &Settings) -> Policy {
+    let default = Policy::default();
+    Policy {
+        success_codes: settings.codes("success_codes"),
+        permanent_codes: settings.codes("permanent_codes").unwrap_or_default(),
+        gone_codes: settings.codes("gone_codes").unwrap_or_default(),
+        schedule: Schedule {
+            immediate: settings.number("immediate_retries").unwrap_or(0),
+            pauses: pauses(settings),
+        },
+        max_attempts: settings.number("max_attempts").unwrap_or(default.max_attempts),
+        max_age: settings.span("max_age"),
+        ttl: settings.span("ttl"),
+    }
+}
+
+fn pauses(settings: &Settings) -> Pauses {
+    let delays = settings.at("delays").as_array().map(|delays| delays.iter().filter_map(span).collect());
+    match delays {
+        Some(delays) => Pauses::Delays(delays),
+        None => {
+            let (base, cap) = (settings.span("backoff_base"), settings.span("backoff_cap"));
+            let backoff = base.zip(cap).and_then(|(base, cap)| Backoff::new(base, cap).ok());
+            // CHECKs on the table keep the two in order.
+            Pauses::Backoff(backoff.unwrap_or(Backoff::DEFAULT))
+        }
+    }
+}
+
+/// A document of `outbox.subscription_settings()`, by the names of the table's columns.
+struct Settings(Value);
+
+impl Settings {
+    fn at(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.at(name).as_str().map(str::to_owned)
+    }
+
+    fn number<N: TryFrom<i64>>(&self, name: &str) -> Option<N> {
+        self.at(name).as_i64().and_then(|number| number.try_into().ok())
+    }
+
+    fn span(&self, name: &str) -> Option<Duration> {
+        span(self.at(name))
+    }
+
+    fn codes(&self, name: &str) -> Option<Vec<u16>> {
+        let codes = self.at(name).as_array()?;
+        Some(codes.iter().filter_map(|code| code.as_u64()?.try_into().ok()).collect())
+    }
+}
+
+/// Milliseconds.
+fn span(value: &Value) -> Option<Duration> {
+    Duration::try_from_secs_f64(value.as_f64()? / 1000.0).ok()
 }
 
 /// Names and values of a JSON object; what is not text in it is left out.
 pub(super) fn headers(text: &str) -> Vec<(String, String)> {
-    let Ok(Value::Object(map)) = serde_json::from_str(text) else { return Vec::new() };
-    map.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned()))).collect()
+    pairs(&serde_json::from_str(text).unwrap_or_default())
+}
+
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    let pairs = value.as_object().into_iter().flatten();
+    pairs.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }

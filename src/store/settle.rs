@@ -32,7 +32,8 @@ impl Store {
         let row = self
             .run(
                 "recording outcomes",
-                "select outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+                "select outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+                 $18)",
                 &[
                     (&relay, Type::TEXT),
                     (&again, Type::BOOL),
@@ -50,6 +51,8 @@ impl Store {
                     (&batch.responses, Type::TEXT_ARRAY),
                     (&batch.outcomes, Type::TEXT_ARRAY),
                     (&batch.retries_in_ms, Type::FLOAT8_ARRAY),
+                    (&batch.holds_ms, Type::FLOAT8_ARRAY),
+                    (&batch.tls, Type::TEXT_ARRAY),
                 ],
             )
             .await?;
@@ -74,6 +77,8 @@ struct Batch<'a> {
     responses: Vec<Option<&'a str>>,
     outcomes: Vec<Option<&'static str>>,
     retries_in_ms: Vec<Option<f64>>,
+    holds_ms: Vec<Option<f64>>,
+    tls: Vec<Option<&'a str>>,
 }
 
 impl<'a> Batch<'a> {
@@ -99,15 +104,17 @@ impl<'a> Batch<'a> {
         self.classes.push(attempt.map(|attempt| attempt.class.as_str()));
         self.statuses.push(attempt.and_then(|attempt| attempt.status).map(i32::from));
         self.error_classes.push(attempt.and_then(|attempt| attempt.error_class));
-        let error = attempt.and_then(|attempt| attempt.error.as_deref());
+        let error = attempt.map_or(report.reason.as_deref(), |attempt| attempt.error.as_deref());
         self.errors.push(error.filter(|_| detail >= Detail::Errors));
         let response = attempt.and_then(|attempt| attempt.response.as_deref());
         self.responses.push(response.filter(|_| detail >= Detail::Full));
+        let hold = report.hold;
+        self.holds_ms.push(hold.map(|hold| hold.as_secs_f64() * 1000.0));
+        let tls = attempt.and_then(|attempt| attempt.tls.as_deref());
+        self.tls.push(tls.filter(|_| detail >= Detail::Full));
         let (outcome, retry_in_ms) = match report.verdict {
-            Verdict::Delivered => (Some("delivered"), None),
-            Verdict::Dead => (Some("dead"), None),
-            Verdict::Cancelled => (Some("cancelled"), None),
             Verdict::Retry(pause) => (None, Some(pause.as_secs_f64() * 1000.0)),
+            verdict => (Some(verdict.as_str()), None),
         };
         self.outcomes.push(outcome);
         self.retries_in_ms.push(retry_in_ms);

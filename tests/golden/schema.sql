@@ -227,7 +227,7 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -297,7 +297,7 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.envelop(event outbox.event, envelope text) RETURNS text[]
+CREATE FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -596,6 +596,10 @@ CREATE FUNCTION outbox.runs_apart(called text, relation regclass) RETURNS boolea
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.schedule(wanted text DEFAULT NULL::text) RETURNS TABLE(name text, description text, deadline interval, success_codes integer[], immediate_retries integer, delays interval[], max_attempts integer, severity_thresholds interval[], breaker_after integer)
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -619,8 +623,16 @@ CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) RETURNS integer
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[]) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
@@ -637,11 +649,11 @@ CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) R
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text, schedule text DEFAULT NULL::text, immediate_retries integer DEFAULT NULL::integer, delays interval[] DEFAULT NULL::interval[], max_age interval DEFAULT NULL::interval, ttl interval DEFAULT NULL::interval, success_codes integer[] DEFAULT NULL::integer[], permanent_codes integer[] DEFAULT NULL::integer[], gone_codes integer[] DEFAULT NULL::integer[], severity_thresholds interval[] DEFAULT NULL::interval[], disable_after_failures integer DEFAULT NULL::integer, disable_after interval DEFAULT NULL::interval, breaker_after integer DEFAULT NULL::integer, while_off text DEFAULT NULL::text, ordering text DEFAULT NULL::text, barrier boolean DEFAULT NULL::boolean, on_exhausted text DEFAULT NULL::text, rate double precision DEFAULT NULL::double precision, connect_deadline interval DEFAULT NULL::interval, http2 boolean DEFAULT NULL::boolean, format text DEFAULT NULL::text, batch_max integer DEFAULT NULL::integer, batch_bytes integer DEFAULT NULL::integer, auth jsonb DEFAULT NULL::jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_deliveries integer DEFAULT NULL::integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TABLE(id bigint, version integer, url text, headers jsonb, identity text, secrets bytea[], concurrency integer, deadline_ms double precision, max_attempts integer, backoff_base_ms double precision, backoff_cap_ms double precision)
+CREATE FUNCTION outbox.subscription_settings(subscriptions bigint[]) RETURNS TABLE(id bigint, version integer, settings jsonb, secrets bytea[])
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -737,6 +749,7 @@ CREATE TABLE outbox.attempt (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -760,6 +773,7 @@ CREATE TABLE outbox.attempt_0 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -782,6 +796,7 @@ CREATE TABLE outbox.attempt_1 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -804,6 +819,7 @@ CREATE TABLE outbox.attempt_2 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -826,6 +842,7 @@ CREATE TABLE outbox.attempt_3 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -848,6 +865,7 @@ CREATE TABLE outbox.attempt_4 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -870,6 +888,7 @@ CREATE TABLE outbox.attempt_5 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -892,6 +911,7 @@ CREATE TABLE outbox.attempt_6 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -914,6 +934,7 @@ CREATE TABLE outbox.attempt_7 (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -936,6 +957,7 @@ CREATE TABLE outbox.attempt_kept (
     response text,
     outcome text,
     late boolean DEFAULT false NOT NULL,
+    tls jsonb,
     CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
@@ -1011,7 +1033,8 @@ CREATE TABLE outbox.delivery (
     attempt integer DEFAULT 0 NOT NULL,
     retry_base integer DEFAULT 0 NOT NULL,
     leased_by text,
-    object_key bigint
+    object_key bigint,
+    since timestamp with time zone
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
 CREATE TABLE outbox.subscription (
@@ -1028,14 +1051,38 @@ CREATE TABLE outbox.subscription (
     anchor text COLLATE pg_catalog."C",
     special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
     envelope text,
+    format text DEFAULT 'standard'::text NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     identity text,
+    auth jsonb,
     status text DEFAULT 'active'::text NOT NULL,
+    while_off text DEFAULT 'hold'::text NOT NULL,
     concurrency integer DEFAULT 16 NOT NULL,
+    rate double precision,
+    connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
     deadline interval DEFAULT '00:00:20'::interval NOT NULL,
-    max_attempts integer DEFAULT 30 NOT NULL,
+    http2 boolean DEFAULT false NOT NULL,
+    batch_max integer DEFAULT 1 NOT NULL,
+    batch_bytes integer DEFAULT 1048576 NOT NULL,
+    success_codes integer[],
+    permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
+    gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
+    immediate_retries integer DEFAULT 0 NOT NULL,
+    delays interval[],
     backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
     backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
+    max_attempts integer DEFAULT 30 NOT NULL,
+    max_age interval,
+    ttl interval,
+    severity_thresholds interval[],
+    disable_after_failures integer,
+    disable_after interval DEFAULT '5 days'::interval,
+    breaker_after integer DEFAULT 10,
+    ordering text DEFAULT 'none'::text NOT NULL,
+    barrier boolean DEFAULT false NOT NULL,
+    on_exhausted text DEFAULT 'skip'::text NOT NULL,
+    expires_at timestamp with time zone,
+    max_deliveries integer,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
@@ -1044,12 +1091,32 @@ CREATE TABLE outbox.subscription (
     updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
     CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
+    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
+    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
+    CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
     CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
     CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
+    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
+    CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
+    CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
+    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
+    CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
     CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
     CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
+    CONSTRAINT max_age_is_1_s_to_90_days CHECK (((max_age >= '00:00:01'::interval) AND (max_age <= '90 days'::interval))),
     CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text])))
+    CONSTRAINT max_deliveries_is_1_or_more CHECK ((max_deliveries >= 1)),
+    CONSTRAINT on_exhausted_is_known CHECK ((on_exhausted = ANY (ARRAY['skip'::text, 'block'::text, 'park'::text]))),
+    CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
+    CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
+    CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
+    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
+    CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
+    CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
+    CONSTRAINT while_off_is_hold_or_skip CHECK ((while_off = ANY (ARRAY['hold'::text, 'skip'::text])))
 );
 CREATE VIEW outbox.backlog AS
  WITH RECURSIVE span AS (
@@ -2164,7 +2231,7 @@ REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
@@ -2299,14 +2366,19 @@ GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, 
 GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.runs_apart(called text, relation regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.schedule(wanted text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.schedule(wanted text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.schedule(wanted text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.seal() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_one(touched outbox.touched) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
@@ -2316,8 +2388,8 @@ REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bi
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;
@@ -2391,13 +2463,37 @@ GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(while_off) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(immediate_retries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(delays) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_age) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ttl) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(severity_thresholds) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after_failures) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(breaker_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ordering) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;

@@ -9,30 +9,26 @@ type Table = BTreeMap<String, BTreeSet<String>>;
 /// Which module imports which. Nothing below knows anything above; no two of those that act (schema, store,
 /// delivery) know each other.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("config", &["cli", "conninfo", "health", "identity", "metrics", "relay"]),
     ("check", &["identity", "screen"]),
     (
         "config",
-        &[
-            "backoff", "cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver",
-            "relay",
-        ],
+        &["cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver", "relay"],
     ),
     ("dev", &["cli", "model", "receiver"]),
     ("ops", &["health", "metrics"]),
     (
         "relay",
-        &["backoff", "conninfo", "delivery", "health", "identity", "metrics", "model", "shutdown", "store"],
+        &["schedule", "conninfo", "delivery", "health", "identity", "metrics", "model", "shutdown", "store"],
     ),
     ("delivery", &["identity", "model"]),
     ("status", &["screen"]),
     ("receiver", &["shutdown"]),
-    ("store", &["backoff", "conninfo", "database", "model"]),
+    ("store", &["schedule", "conninfo", "database", "model"]),
     ("database", &["conninfo", "pem"]),
     ("identity", &["pem"]),
-    ("model", &["backoff"]),
+    ("model", &["schedule"]),
     // These know nothing of ours.
-    ("backoff", &[]),
+    ("schedule", &[]),
     ("certificates", &[]),
     ("cli", &[]),
     ("conninfo", &[]),

@@ -7,7 +7,7 @@ use crate::source::{files_below, text_of};
 use crate::support::{Database, shared};
 
 /// How far down in a file the contract begins: behind the head of the function.
-const HEAD_LINES_MAX: usize = 12;
+const HEAD_LINES_MAX: usize = 16;
 
 /// The names of the files in a folder of sql/.
 fn files(folder: &str) -> BTreeSet<String> {
