@@ -409,8 +409,9 @@ create table outbox.allowance (
 create index allowance_spent on outbox.allowance (subscription) where spent;
 
 -- An immutable fact, committed with the change it tells of. id is the order (CACHE 1: two updates of one row get their
--- ids in commit order, because the row's lock is held while the id is drawn); uid is the name on the wire, random because
--- a sequence hands out ids again after a failover that lost commits.
+-- ids in commit order, because the row's lock is held while the id is drawn); uid is the name on the wire: half of it is the id, by which the
+-- primary key finds it (outbox.event_of()), and half is random, because a sequence hands out ids again after a failover that lost commits. It looks
+-- like a random uuid, version and variant included.
 --   xid      the transaction that wrote it; events of one commit have the same
 --   watch    the watch that wrote it at once; null for objects with a builder, emitted events and snapshots
 --   seq      the number of the event among those of its object, where the object has a builder
@@ -420,7 +421,8 @@ create sequence outbox.event_id;
 create table outbox.event (
     slot        smallint    not null,
     id          bigint      not null default nextval('outbox.event_id'),
-    uid         uuid        not null default gen_random_uuid(),
+    uid         uuid        not null
+        default (left(gen_random_uuid()::text, 18) || to_hex(currval('outbox.event_id') # '-9223372036854775808'::bigint))::uuid,
     type        text        not null,
     object      text,
     object_id   text,
@@ -436,7 +438,6 @@ create table outbox.event (
     error       text,
     primary key (slot, id)
 ) partition by list (slot);
-create index event_by_uid on outbox.event (uid);
 create index event_by_object on outbox.event (object, object_id, id);
 
 -- What outbox.emit() has published under a key, for as long as the same key gives the same event again.

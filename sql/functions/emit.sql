@@ -41,7 +41,7 @@ begin
     end if;
     -- As captured rows do: the index of events holds 2,700 bytes.
     if octet_length(_object_id) > 1000 then
-        _object_id := left(_object_id, 200) || '...' || encode(sha256(convert_to(_object_id, 'UTF8')), 'hex');
+        _object_id := outbox.shortened_id(_object_id);
     end if;
     if pg_column_size(_data) > 1048576 then
         _data := outbox.payload_omitted(1048576);
