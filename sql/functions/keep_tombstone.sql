@@ -12,6 +12,7 @@ begin
     if old.status <> 'gone' then
         old.status := 'gone';
         old.headers := '{}';
+        old.auth := null;
         old.version := old.version + 1;
         old.updated_at := clock_timestamp();
         old.updated_by := session_user;

@@ -6,14 +6,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Deletes dead letters older than dead_letter_retention, and of the kept leaf what has had its time and nobody needs any more:
 -- an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an attempt of a delivery that has ended
--- whose event is gone. So what became of a kept delivery can be read for as long as of any other.
+-- whose event is gone. So what became of a kept delivery can be read for as long as of any other. Signing secrets that have ended go too.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
--- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
+-- Touches: delete outbox.signing_key, outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
 declare
     _setting outbox.setting;
 begin
     select s.* into _setting from outbox.setting s;
+    delete from outbox.signing_key k where k.retires_at < purge_old.moment;
     -- Two probes of the index per subscription that has dead letters.
     with recursive dead (subscription) as (
         (select l.subscription from outbox.dead_letter l order by l.subscription limit 1)
