@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Store, StoreError};
+use crate::model::Certificate;
 
 /// Deliveries cancelled in one statement.
 const CANCEL_BATCH: i32 = 1000;
@@ -86,6 +88,24 @@ impl Store {
             [(&DUTY, Type::TEXT), (&name, Type::TEXT), (&host, Type::TEXT), (&pid, Type::INT4)];
         let statement = "select outbox.leave_duty($1, $2) from outbox.report_stop($2, $3, $4)";
         self.one("taking leave", statement, &parameters).await?;
+        Ok(())
+    }
+
+    /// Shows in `outbox.certificate` what the relay has in use and has seen, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn report_certificates(&self, name: &str, all: &[Certificate]) -> Result<(), StoreError> {
+        let one = |one: &Certificate| {
+            json!({
+                "use": one.usage, "name": one.name, "fingerprint": one.fingerprint, "subject": one.subject,
+                "not_before": one.not_before, "not_after": one.not_after,
+            })
+        };
+        let all = all.iter().map(one).collect::<Value>().to_string();
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&name, Type::TEXT), (&all, Type::TEXT)];
+        let statement = "select outbox.report_certificates($1, $2::jsonb)";
+        self.one("reporting certificates", statement, &parameters).await?;
         Ok(())
     }
 
