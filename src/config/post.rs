@@ -40,8 +40,11 @@ pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
     let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities, &Secrets::default()));
     match endpoint {
-        Some(Ok(endpoint)) if problems.is_empty() => {
-            Ok(Endpoint { keys: key.into_iter().collect(), ..endpoint })
+        Some(Ok(mut endpoint)) if problems.is_empty() => {
+            if let Some(key) = key {
+                endpoint.sign_with(key);
+            }
+            Ok(endpoint)
         }
         Some(Err(problem)) => {
             problems.push(format!("--to {}: {problem}", options.to));

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::auth::{Authorization, authorization, keys};
 use super::scrub::Scrubber;
-use super::signature::Keys;
+use super::signature::{Key, Keys};
 use crate::identity::{Identities, Identity};
 use crate::model::Subscription;
 use crate::secrets::{Secrets, in_environment};
@@ -28,7 +28,7 @@ pub struct Endpoint {
     /// What proves who we are.
     pub(super) authorization: Authorization,
     /// What signs.
-    pub keys: Keys,
+    pub(super) keys: Keys,
     /// Takes what we send in confidence out of answers.
     pub(super) scrubber: Scrubber,
     /// Limit of one attempt.
@@ -78,9 +78,10 @@ impl Destination {
 
     /// Host and port, for messages.
     pub(super) fn name(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
     }
 
@@ -170,6 +171,12 @@ impl Endpoint {
             scrubber,
             deadline: subscription.deadline,
         })
+    }
+
+    /// Has a further key sign.
+    pub fn sign_with(&mut self, key: Key) {
+        key.written().iter().for_each(|written| self.scrubber.add(written));
+        self.keys.add(key, None);
     }
 }
 

@@ -25,7 +25,7 @@ use crate::secrets::Secret;
 /// How long a token counts whose answer does not say.
 const LIFE: Duration = Duration::from_mins(5);
 /// A token is not used in so much of the end of its life: a POST may take that long. Of a short life a quarter.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_mins(1);
 /// More than any answer of a token endpoint has.
 const ANSWER_MAX: usize = 64 * 1024;
 /// More clients than this, and all are forgotten.
@@ -35,7 +35,7 @@ const CLIENTS_MAX: usize = 10_000;
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Client {
     token_url: String,
-    client_id: String,
+    id: String,
     secret: Secret,
     scope: Option<String>,
     identity: Option<u64>,
@@ -92,7 +92,7 @@ impl Grant {
         Ok(Self {
             client: Client {
                 token_url: token_url.to_owned(),
-                client_id: client_id.to_owned(),
+                id: client_id.to_owned(),
                 secret,
                 scope: scope.map(str::to_owned),
                 identity: destination.tls.as_ref().map(|identity| identity.serial),

@@ -69,7 +69,9 @@ mod tests {
 
     fn scrubbed(secrets: &[&str], text: &str, whole: bool) -> String {
         let mut scrubber = Scrubber::default();
-        secrets.iter().for_each(|secret| scrubber.add(secret));
+        for secret in secrets {
+            scrubber.add(secret);
+        }
         scrubber.scrub(text.to_owned(), whole)
     }
 

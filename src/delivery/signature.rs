@@ -32,13 +32,11 @@ impl Key {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        match text.strip_prefix("whsk_") {
-            Some(base64) => Self::ed25519(&STANDARD.decode(base64).ok()?),
-            None => {
-                let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok()?;
-                (!bytes.is_empty()).then_some(Self::Hmac(bytes))
-            }
+        if let Some(base64) = text.strip_prefix("whsk_") {
+            return Self::ed25519(&STANDARD.decode(base64).ok()?);
         }
+        let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).ok()?;
+        (!bytes.is_empty()).then_some(Self::Hmac(bytes))
     }
 
     /// An ed25519 key from its seed, or from seed and public key; `None` when it is of another length, or the two do not
@@ -87,7 +85,9 @@ impl Key {
             Self::Hmac(secret) => {
                 // HMAC takes keys of every length; the error is there for other algorithms.
                 let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-                content.iter().for_each(|part| mac.update(part));
+                for part in content {
+                    mac.update(part);
+                }
                 Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
             }
             Self::Ed25519(key) => {

@@ -53,13 +53,9 @@ fn collect(folder: &Path, depth: u32, seen: &mut BTreeMap<PathBuf, [i64; 5]>) {
         let path = entry.path();
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
         let Ok(facts) = fs::metadata(&path) else { continue };
-        if hidden {
-            continue;
-        } else if facts.is_dir() {
-            if depth > 1 {
-                collect(&path, depth - 1, seen);
-            }
-        } else {
+        if !hidden && facts.is_dir() && depth > 1 {
+            collect(&path, depth - 1, seen);
+        } else if !hidden && facts.is_file() {
             #[allow(clippy::cast_possible_wrap, reason = "compared, never counted with")]
             let stamp = [
                 facts.ino() as i64,

@@ -54,7 +54,7 @@ impl Facts {
                 .filter(|c| !c.is_control())
                 .take(100)
                 .collect(),
-            fingerprint: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            fingerprint: hex(&digest),
             not_before: unix(one.not_before())?,
             not_after: unix(one.not_after())?,
         })
@@ -70,4 +70,9 @@ impl Facts {
 fn unix(time: &Asn1TimeRef) -> Option<i64> {
     let since = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
     Some(i64::from(since.days) * 86_400 + i64::from(since.secs))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -74,7 +74,9 @@ impl Custodian {
             let mut add = |usage, facts: &Facts| all.push(certificate(usage, &identity.name, facts));
             identity.shown.iter().for_each(|facts| add("current", facts));
             let next = identity.next.as_ref().and_then(|next| next.shown.as_ref());
-            next.into_iter().for_each(|facts| add("next", facts));
+            if let Some(facts) = next {
+                add("next", facts);
+            }
             identity.trusted.iter().for_each(|facts| add("ca", facts));
         }
         all.extend(self.pool.peers().all().iter().map(|(name, facts)| certificate("peer", name, facts)));
