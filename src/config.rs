@@ -27,7 +27,8 @@ pub struct ConfigError(pub Vec<String>);
 
 /// The settings of a relay.
 ///
-/// `database` and `listen` are what became of the connection strings, `host` this machine's name, `environment` where secrets may be.
+/// `database` and `listen` are what became of the connection strings, `host` this machine's name,
+/// `environment` where secrets may be.
 ///
 /// # Errors
 /// All problems of the options, the certificates and the connection string together.

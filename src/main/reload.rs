@@ -1,5 +1,5 @@
-//! Reads certificates and secrets again: after SIGHUP, and when their files have changed. New connections use the new ones; what is
-//! under way goes on; if anything is wrong with any of them, the old ones stay, all of them.
+//! Reads certificates and secrets again: after SIGHUP, and when their files have changed. New connections use the new ones;
+//! what is under way goes on; if anything is wrong with any of them, the old ones stay, all of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -26,7 +26,8 @@ pub(super) struct Endpoints {
 const KEPT_MAX: usize = 10_000;
 
 impl Endpoints {
-    /// Makes all endpoints anew when certificates or secrets were read again; says whether they were. A POST under way keeps its own.
+    /// Makes all endpoints anew when certificates or secrets were read again; says whether they were. A POST under way keeps
+    /// its own.
     pub(super) fn follow(&mut self, identities: &Identities, secrets: &Secrets) -> bool {
         let generation = (identities.generation(), secrets.generation());
         if generation == self.generation {

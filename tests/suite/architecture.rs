@@ -9,18 +9,21 @@ type Table = BTreeMap<String, BTreeSet<String>>;
 /// Which module imports which. Nothing below knows anything above; no two of those that act (schema, store,
 /// delivery) know each other.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("check", &["identity", "screen"]),
+    ("check", &["identity", "screen", "secrets"]),
     (
         "config",
-        &["cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver", "relay", "secrets"],
+        &[
+            "cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver", "relay",
+            "secrets",
+        ],
     ),
     ("dev", &["cli", "model", "receiver"]),
     ("ops", &["health", "metrics"]),
     (
         "relay",
         &[
-            "schedule", "conninfo", "delivery", "health", "identity", "metrics", "model", "pem", "screen", "secrets",
-            "shutdown", "store",
+            "schedule", "conninfo", "delivery", "health", "identity", "metrics", "model", "pem", "screen",
+            "secrets", "shutdown", "store",
         ],
     ),
     ("delivery", &["identity", "model", "pem", "screen", "secrets"]),

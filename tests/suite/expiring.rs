@@ -41,9 +41,17 @@ fn what_runs_out_is_in_the_log_once_in_a_metric_and_in_a_view() {
         format!("outboxd_certificate_expiry_timestamp_seconds{{identity=\"default\",which=\"{which}\"}}")
     };
     let seen = ops.metrics();
-    let until = |name: &str| stage.db.psql(&format!("select extract(epoch from not_after)::bigint from outbox.expiring where use = '{name}'"));
+    let until = |name: &str| {
+        stage.db.psql(&format!(
+            "select extract(epoch from not_after)::bigint from outbox.expiring where use = '{name}'"
+        ))
+    };
     for which in ["current", "next", "ca"] {
-        assert_eq!(seen.get(&series(which)).map(|value| format!("{value:.0}")), Some(until(which)), "{which}");
+        assert_eq!(
+            seen.get(&series(which)).map(|value| format!("{value:.0}")),
+            Some(until(which)),
+            "{which}"
+        );
     }
     // Put in its place, by hand: what is gone is not shown any more, and the good one is nothing to talk about.
     write_identity(stage.identities(), "default", Some(&stage.authority.client("successor")), Some(&ca));

@@ -13,7 +13,9 @@ fn tokens(stage: &Stage, expires_in: u32) -> Receiver {
     let options = ReceiverOptions::mutual(stage.authority.server(&LOCAL), &stage.authority.pem());
     let receiver = Receiver::start(&options);
     receiver.reply_with(move |_, nth| {
-        let body = format!(r#"{{"access_token": "token-{nth}", "token_type": "Bearer", "expires_in": {expires_in}}}"#);
+        let body = format!(
+            r#"{{"access_token": "token-{nth}", "token_type": "Bearer", "expires_in": {expires_in}}}"#
+        );
         Reply::status(200).header("content-type", "application/json").body(body)
     });
     receiver
@@ -36,7 +38,12 @@ fn run(stage: &Stage) -> String {
 }
 
 fn bearers(stage: &Stage) -> Vec<String> {
-    stage.receiver.requests().iter().map(|request| request.header("authorization").unwrap().to_owned()).collect()
+    stage
+        .receiver
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -85,7 +92,8 @@ fn a_token_is_used_up_before_it_ends_and_none_is_an_attempt_that_was_not_sent() 
     endpoint.reply_with(move |request, _| {
         let credentials = request.header("authorization").unwrap().to_owned();
         let answers = [
-            Reply::status(401).body(format!(r#"{{"error": "invalid_client", "error_description": "{credentials}"}}"#)),
+            Reply::status(401)
+                .body(format!(r#"{{"error": "invalid_client", "error_description": "{credentials}"}}"#)),
             Reply::status(500).body(format!("marker {credentials}")),
             Reply::status(200).body(r#"{"access_token": "marker\nmarker"}"#),
             Reply::status(200).body("x".repeat(70_000)),

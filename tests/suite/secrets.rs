@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use crate::ops_client::Ops;
 use crate::stage::{HASTY, LOCAL, SOON, Stage, outboxd, text};
-use crate::support::{Receiver, ReceiverOptions, Reply, Request, RelayProcess, write_identity};
+use crate::support::{Receiver, ReceiverOptions, RelayProcess, Reply, Request, write_identity};
 
 fn auth(json: &str) -> String {
     format!("auth => '{json}', {HASTY}")
@@ -45,7 +45,11 @@ fn each_kind_is_in_its_header_and_a_change_of_the_file_is_enough() {
     let got = |path: &str, header: &str| -> Vec<String> {
         let to = |request: &Request| request.path == path;
         let requests = stage.receiver.requests();
-        requests.iter().filter(|request| to(request)).map(|request| request.header(header).unwrap().to_owned()).collect()
+        requests
+            .iter()
+            .filter(|request| to(request))
+            .map(|request| request.header(header).unwrap().to_owned())
+            .collect()
     };
     assert_eq!(got("/bearer", "authorization"), ["Bearer first", "Bearer second"]);
     // The example of RFC 7617, section 2.
@@ -100,11 +104,16 @@ fn changed_files_are_read_without_a_signal_and_what_is_half_written_is_told_once
     fs::write(home.join(".v3/tls.key"), &pair.key_pem).unwrap();
     fs::write(home.join(".v3/tls.crt"), &pair.cert_pem).unwrap();
     let reloads = ops.metrics().count(ok);
-    ops.wait_for_metrics(|seen| seen.count(ok) > reloads || seen.get("outboxd_last_reload_successful") == Some(1.0));
+    ops.wait_for_metrics(|seen| {
+        seen.count(ok) > reloads || seen.get("outboxd_last_reload_successful") == Some(1.0)
+    });
     emit();
     let names: Vec<_> =
         stage.receiver.requests().into_iter().map(|request| request.peer_common_name.unwrap()).collect();
-    assert_eq!(names, ["relay", "renewed", "swapped", "swapped", "swapped", "swapped", "swapped", "swapped", "mended"]);
+    assert_eq!(
+        names,
+        ["relay", "renewed", "swapped", "swapped", "swapped", "swapped", "swapped", "swapped", "mended"]
+    );
 }
 
 /// Each is told apart from all the others, and none is a word that stands elsewhere.
@@ -122,14 +131,14 @@ const PAYLOAD: &str = "marker-payload";
 fn echo(request: &Request) -> String {
     let values: Vec<&str> = request.headers.iter().map(|(_, value)| value.as_str()).collect();
     let json = serde_json::to_string(&request.headers).unwrap();
-    let form: String = values.iter().flat_map(|v| url::form_urlencoded::byte_serialize(v.as_bytes())).collect();
+    let form: String =
+        values.iter().flat_map(|v| url::form_urlencoded::byte_serialize(v.as_bytes())).collect();
     let secret = values.iter().find(|value| value.contains("marker")).unwrap_or(&"");
     format!("{values:?} {json} {} {form} {}", json.replace('/', "\\/"), secret.repeat(200))
 }
 
-#[test]
-fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
-    let stage = Stage::new("no_secrets");
+/// Subscriptions with auth of every kind, to the stage's receiver and to nobody; the secrets, and where tokens come from.
+fn subscribe_in_every_way(stage: &Stage) -> (tempfile::TempDir, Receiver) {
     let folder = tempfile::tempdir().unwrap();
     for (name, secret) in &MARKERS[..5] {
         fs::write(folder.path().join(name), secret).unwrap();
@@ -151,8 +160,18 @@ fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
     ] {
         let settings = format!("max_attempts => 4, secret => 'ref:signing', {}", auth(&json));
         stage.subscribe_url(&stage.receiver.url(path), &settings);
-        stage.subscribe_url("https://localhost:9/", &format!("max_attempts => 2, object_id => '{}', {}", path.len(), auth(&json)));
+        stage.subscribe_url(
+            "https://localhost:9/",
+            &format!("max_attempts => 2, object_id => '{}', {}", path.len(), auth(&json)),
+        );
     }
+    (folder, endpoint)
+}
+
+#[test]
+fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
+    let stage = Stage::new("no_secrets");
+    let (folder, _endpoint) = subscribe_in_every_way(&stage);
     stage.receiver.reply_with(|request, nth| match nth % 4 {
         1 => Reply::status(401).body(echo(request)),
         2 => Reply::close(),
@@ -162,7 +181,9 @@ fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
     let secrets = folder.path().to_str().unwrap();
     let relay = relay(&stage, &["--secrets", secrets, "--log", "trace", "--ops-listen", "0"], &[]);
     let ops = Ops::of(&relay);
-    stage.db.psql(&format!("insert into orders (id, note) select i, '{PAYLOAD}' from generate_series(5, 8) i"));
+    stage
+        .db
+        .psql(&format!("insert into orders (id, note) select i, '{PAYLOAD}' from generate_series(5, 8) i"));
     stage.wait_until_drained();
     let reader = format!("{}_reader", stage.db.name());
     stage.db.psql(&format!("create role {reader} login in role outbox_reader, pg_monitor"));
@@ -173,18 +194,30 @@ fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
 
     let requests = stage.receiver.requests();
     for (name, marker) in [MARKERS[0], MARKERS[3], MARKERS[5]] {
-        let sent = requests.iter().any(|request| request.headers.iter().any(|(_, value)| value.contains(marker)));
+        let sent =
+            requests.iter().any(|request| request.headers.iter().any(|(_, value)| value.contains(marker)));
         assert!(sent, "{name} was sent");
     }
-    assert!(stage.count("outbox.attempt where response like '%[secret]%'") > 4, "answers are kept without them");
+    assert!(
+        stage.count("outbox.attempt where response like '%[secret]%'") > 4,
+        "answers are kept without them"
+    );
     let log = relay.lines().join("\n");
     assert!(log.contains("TRACE") && log.contains("dead after the last attempt"), "at trace level");
     let tables = readable(&stage, &reader);
     assert!(tables.contains("delivery_history ") && tables.contains("subscription {"), "{tables}");
-    let encoded = ["dXM6bWFya2VyLWJhc2ljLXBhc3N3b3Jk", "dXM6bWFya2VyLWNsaWVudC1zZWNyZXQ", "marker-api-key", "bWFya2VyLXNpZ25p"];
-    let markers = MARKERS.iter().map(|(_, marker)| *marker).chain(encoded).chain(["marker-bearer", "marker-signing"]);
+    let encoded = [
+        "dXM6bWFya2VyLWJhc2ljLXBhc3N3b3Jk",
+        "dXM6bWFya2VyLWNsaWVudC1zZWNyZXQ",
+        "marker-api-key",
+        "bWFya2VyLXNpZ25p",
+    ];
+    let markers =
+        MARKERS.iter().map(|(_, marker)| *marker).chain(encoded).chain(["marker-bearer", "marker-signing"]);
     for marker in markers {
-        for (place, content) in [("log", &log), ("tables", &tables), ("sessions", &sessions), ("metrics", &metrics)] {
+        for (place, content) in
+            [("log", &log), ("tables", &tables), ("sessions", &sessions), ("metrics", &metrics)]
+        {
             let line = content.lines().find(|line| line.contains(marker));
             assert_eq!(line, None, "{marker} is in the {place}");
         }
@@ -226,14 +259,33 @@ fn auth_names_a_secret_and_a_secret_itself_is_refused_with_the_way_out() {
         (r#"["bearer"]"#, "", "OX027", "not of a type that is known"),
         (r#"{"type": "bearer", "secret": "../../etc/passwd"}"#, "", "OX027", "not the name of a secret"),
         (r#"{"type": "header", "name": "Host", "secret": "a"}"#, "", "OX007", "may not be set"),
-        (r#"{"type": "oauth2", "token_url": "http://e.com/", "client_id": "u", "secret": "a"}"#, "", "OX006", "http://"),
-        (r#"{"type": "oauth2", "token_url": "https://e.com/", "client_id": "u", "secret": "a", "scope": 1}"#, "", "OX027", "cannot be sent"),
-        (r#"{"type": "bearer", "secret": "a"}"#, r#", headers => '{"authorization": "x"}'"#, "OX027", "comes from headers and from auth"),
+        (
+            r#"{"type": "oauth2", "token_url": "http://e.com/", "client_id": "u", "secret": "a"}"#,
+            "",
+            "OX006",
+            "http://",
+        ),
+        (
+            r#"{"type": "oauth2", "token_url": "https://e.com/", "client_id": "u", "secret": "a", "scope": 1}"#,
+            "",
+            "OX027",
+            "cannot be sent",
+        ),
+        (
+            r#"{"type": "bearer", "secret": "a"}"#,
+            r#", headers => '{"authorization": "x"}'"#,
+            "OX027",
+            "comes from headers and from auth",
+        ),
     ] {
         let (found, message) = subscribe(auth, further).unwrap_err();
         assert!(found == code && message.contains(words), "{auth}: {found} {message}");
     }
-    subscribe(r#"{"type": "oauth2", "token_url": "https://e.com/t", "client_id": "u", "secret": "a-b.c_d"}"#, "").unwrap();
+    subscribe(
+        r#"{"type": "oauth2", "token_url": "https://e.com/t", "client_id": "u", "secret": "a-b.c_d"}"#,
+        "",
+    )
+    .unwrap();
     stage.db.psql("update outbox.subscription set auth = null");
     assert_eq!(stage.db.psql("select count(*) from outbox.subscription where auth is null"), "1");
 }

@@ -98,7 +98,10 @@ fn both_schemes_sign_in_one_header_and_references_are_resolved_by_the_relay_alon
     outboxd().run(&run, &[]);
     let row = stage.attempts().pop().unwrap();
     let error = row["error"].as_str().unwrap();
-    assert!(row["class"] == "not_sent" && error.starts_with("secret \"acme\" is not known to this relay: "), "{row}");
+    assert!(
+        row["class"] == "not_sent" && error.starts_with("secret \"acme\" is not known to this relay: "),
+        "{row}"
+    );
     // One that does not belong together is told without being repeated.
     let broken = [&WHSK[..WHSK.len() - 4], "AAA="].concat();
     outboxd().run(&run, &[("OUTBOXD_SECRET_ACME", &broken)]);
@@ -106,7 +109,10 @@ fn both_schemes_sign_in_one_header_and_references_are_resolved_by_the_relay_alon
     outboxd().run(&run, &[("OUTBOXD_SECRET_ACME", &broken)]);
     let row = stage.attempts().pop().unwrap();
     let error = row["error"].as_str().unwrap();
-    assert!(error.contains("secret \"acme\" of this relay is not whsec_ or whsk_") && !error.contains("whsk_6"), "{row}");
+    assert!(
+        error.contains("secret \"acme\" of this relay is not whsec_ or whsk_") && !error.contains("whsk_6"),
+        "{row}"
+    );
 }
 
 #[test]
@@ -137,7 +143,8 @@ fn sql_keeps_secrets_of_each_kind_apart_and_says_what_it_cannot_do() {
     };
     let ask = |call: &str| stage.db.psql(&format!("select outbox.{}", call.replace('$', &id.to_string())));
     let refused = |call: &str| {
-        let error = stage.db.try_psql(&format!("select outbox.{}", call.replace('$', &id.to_string()))).unwrap_err();
+        let error =
+            stage.db.try_psql(&format!("select outbox.{}", call.replace('$', &id.to_string()))).unwrap_err();
         (error.sqlstate, error.message)
     };
     assert_eq!(refused("signing_public_key($)").0, "OX028");
@@ -150,7 +157,10 @@ fn sql_keeps_secrets_of_each_kind_apart_and_says_what_it_cannot_do() {
     let seed = format!("whsk_{}", STANDARD.encode([7; 32]));
     ask(&format!("set_signing_secret($, '{seed}')"));
     assert_eq!(keys(), "v1- v1 v1a", "at once in place of its kind");
-    assert_eq!(refused("signing_public_key($)"), ("OX028".into(), format!("the ed25519 key of subscription {id} is its seed alone")));
+    assert_eq!(
+        refused("signing_public_key($)"),
+        ("OX028".into(), format!("the ed25519 key of subscription {id} is its seed alone"))
+    );
     assert_eq!(ask("rotate_signing_secret($, '1 hour', 'ref:acme')"), "");
     assert_eq!(keys(), "v1- v1- v1a- reference");
     assert_eq!(refused("signing_secret($)").0, "OX028");
@@ -163,7 +173,10 @@ fn sql_keeps_secrets_of_each_kind_apart_and_says_what_it_cannot_do() {
         ask("rotate_signing_secret($)");
     }
     let (code, message) = refused("rotate_signing_secret($)");
-    assert_eq!((code.as_str(), message), ("OX028", format!("subscription {id} has 8 signing secrets already")));
+    assert_eq!(
+        (code.as_str(), message),
+        ("OX028", format!("subscription {id} has 8 signing secrets already"))
+    );
     for (call, code) in [
         ("rotate_signing_secret($, '-1 s')", "OX028"),
         ("rotate_signing_secret($, '91 days')", "OX028"),
