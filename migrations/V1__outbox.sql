@@ -412,7 +412,8 @@ create index event_by_object on outbox.event (object, object_id, id);
 
 -- The duty to bring one event to one subscription. A row is open work; finishing deletes it. due_at is when it may be
 -- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row. object_key names the
--- object, where a newer event takes the place of older ones (mode latest).
+-- object, where a newer event takes the place of older ones (mode latest); since is what its age counts from where that is not the
+-- event's: somebody has retried it.
 create table outbox.delivery (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
@@ -422,7 +423,8 @@ create table outbox.delivery (
     attempt      integer     not null default 0,
     retry_base   integer     not null default 0,
     leased_by    text,
-    object_key   bigint
+    object_key   bigint,
+    since        timestamptz
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);

@@ -20,9 +20,9 @@ begin
             and exists (select from outbox.subscription s where s.id = l.subscription and s.status <> 'gone')
         returning l.*
     )
-    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, object_key)
+    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, since, object_key)
     overriding system value
-    select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt, (
+    select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt, clock_timestamp(), (
         select outbox.object_key(e.object, e.object_id)
         from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
         where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id)
@@ -31,7 +31,7 @@ begin
     if not found then
         -- A leased one is being sent at this moment: that is the retry.
         update outbox.delivery d
-        set due_at = case when d.leased_by is null or d.due_at <= clock_timestamp() then clock_timestamp() else d.due_at end
+        set since = clock_timestamp(), due_at = case when d.leased_by is null or d.due_at <= clock_timestamp() then clock_timestamp() else d.due_at end
         where d.id = retry.delivery
         returning d.* into _open;
     end if;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
@@ -31,6 +32,8 @@ pub struct Endpoint {
     pub(super) keys: Keys,
     /// Takes what we send in confidence out of answers.
     pub(super) scrubber: Scrubber,
+    /// Statuses that are a success; `None` is any 2xx.
+    pub success_codes: Option<Vec<u16>>,
     /// Limit of one attempt.
     pub deadline: Duration,
 }
@@ -143,6 +146,13 @@ impl EndpointError {
 }
 
 impl Endpoint {
+    /// Whether this status means that the subscriber has the event.
+    #[must_use]
+    pub fn is_success(&self, status: StatusCode) -> bool {
+        let listed = |codes: &Vec<u16>| codes.contains(&status.as_u16());
+        status.is_success() && self.success_codes.as_ref().is_none_or(listed)
+    }
+
     /// Prepares a subscription.
     ///
     /// # Errors
@@ -169,6 +179,7 @@ impl Endpoint {
             authorization: authorization(subscription, identities, secrets, &mut scrubber)?,
             keys: keys(subscription, secrets, &mut scrubber)?,
             scrubber,
+            success_codes: subscription.policy.success_codes.clone(),
             deadline: subscription.deadline,
         })
     }

@@ -1,16 +1,18 @@
 //! One POST: from an endpoint and a message to what came of it. Decides nothing about retries and knows no database.
 //!
 //! `endpoint` is a subscription made ready to send to; `connect` opens connections (name, TCP, TLS); `pool` keeps them
-//! alive between POSTs; `signature` signs; `context` adds what
-//! the writer had set; `post` is the one attempt with its one deadline; `failure` puts what went wrong
-//! into a class and a sentence; `handshake` tries a destination and sends nothing; `rollover` chooses between a certificate and
-//! its successor; `auth` and `oauth` prove who we are by secrets of the relay's; `scrub` takes those out of answers; `facts` and
-//! `peers` are what is told of certificates.
+//! alive between POSTs; `signature` signs; `context` adds what the writer had set; `post` is the one attempt with its one
+//! deadline, `exchange` what of it goes over a connection; `answer` reads what the subscriber says about further attempts;
+//! `failure` puts what went wrong into a class and a sentence; `handshake` tries a destination and sends nothing; `rollover`
+//! chooses between a certificate and its successor; `auth` and `oauth` prove who we are by secrets of the relay's; `scrub` takes
+//! those out of answers; `facts` and `peers` are what is told of certificates.
 
+mod answer;
 mod auth;
 mod connect;
 mod context;
 mod endpoint;
+mod exchange;
 mod facts;
 mod failure;
 mod handshake;

@@ -162,6 +162,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/seal_watch.sql",
     "functions/set_signing_secret.sql",
     "functions/settle.sql",
+    "functions/settle_gone.sql",
     "functions/settle_health.sql",
     "functions/short_id.sql",
     "functions/signing_public_key.sql",

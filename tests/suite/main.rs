@@ -64,6 +64,7 @@ mod objects;
 mod ops_client;
 mod ops_http;
 mod partitions;
+mod policy;
 mod pooler;
 mod post;
 mod print;
