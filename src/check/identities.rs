@@ -44,7 +44,8 @@ fn one(folder: &Path, now: i64) -> Vec<Finding> {
     if next.is_some_and(|next| Certificate::in_file(&next).first().is_some_and(|next| next.holds(now))) {
         // What ends has a successor already: that is how it is meant to be.
         let in_place = folder.join("tls.crt").display().to_string();
-        findings.retain(|finding| finding.level != super::Level::Warning || !finding.what.starts_with(&in_place));
+        findings
+            .retain(|finding| finding.level != super::Level::Warning || !finding.what.starts_with(&in_place));
     }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, told(&identity, now)));
@@ -64,7 +65,8 @@ pub fn secrets(folder: &Path) -> Vec<Finding> {
     }
     let found = files(folder).unwrap_or_default();
     let open = found.iter().filter_map(|file| open_to_all(file)).map(|(path, mode)| {
-        let what = format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
+        let what =
+            format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
         Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display()))
     });
     let mut findings: Vec<_> = open.collect();
@@ -77,7 +79,12 @@ pub fn secrets(folder: &Path) -> Vec<Finding> {
 
 /// The files of a database connection: client certificates, keys, trusted CAs.
 #[must_use]
-pub fn connection_files(certificates: &[PathBuf], roots: &[PathBuf], keys: &[PathBuf], now: i64) -> Vec<Finding> {
+pub fn connection_files(
+    certificates: &[PathBuf],
+    roots: &[PathBuf],
+    keys: &[PathBuf],
+    now: i64,
+) -> Vec<Finding> {
     dates(certificates, roots, keys, now, "and start the relay again")
 }
 

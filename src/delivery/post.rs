@@ -21,6 +21,8 @@ use super::pool::Pool;
 use super::scrub::Scrubber;
 use crate::model::{Attempt, Claim, Class, Message};
 
+/// How much of a redirect's target is told.
+const LOCATION_MAX: usize = 200;
 /// The word of a failure after which another certificate may be tried.
 const REFUSED: &str = "tls_client_certificate";
 
@@ -38,7 +40,9 @@ pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Mes
     };
     let duration = started.elapsed();
     match result {
-        Ok((answer, scrubber)) => Attempt { tls, ..answered(endpoint, &answer, &scrubber, started, duration) },
+        Ok((answer, scrubber)) => {
+            Attempt { tls, ..answered(endpoint, &answer, &scrubber, started, duration) }
+        }
         Err(failure) => Attempt {
             class: failure.class,
             status: None,
@@ -169,7 +173,8 @@ fn rejection(head: &Parts, success_codes: Option<&[u16]>) -> String {
             format!("{}: redirects are not followed, subscribe the final URL", location(head))
         }
         (401 | 403, _) => {
-            ": it does not accept our credentials; check headers, auth, identity and signing secret".to_owned()
+            ": it does not accept our credentials; check headers, auth, identity and signing secret"
+                .to_owned()
         }
         (404 | 405, _) => ": it takes no POST at this path; check the path of the URL".to_owned(),
         _ => String::new(),
@@ -198,6 +203,8 @@ fn kept(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hyper::Response;
+
     use super::*;
 
     #[test]
