@@ -36,6 +36,7 @@ mod exposition;
 mod failure_rules;
 mod fan_out;
 mod filters;
+mod gateway;
 mod golden;
 mod guard;
 mod harmless;
