@@ -370,13 +370,25 @@ create table outbox.subscription_change (
 );
 create index subscription_change_by_subscription on outbox.subscription_change (subscription, id);
 
--- Signing secrets, apart from the subscription so that readers of that table never see them.
+-- Signing secrets, apart from the subscription so that readers of that table never see them. All that have not ended sign.
+--   kind        v1: HMAC-SHA256; v1a: ed25519, the 32 bytes of the seed and, where known, the 32 of the public key; reference: none is
+--               here, the relay has it, under a name
+--   reference   that name
+--   retires_at  when it ends: a newer one has taken its place
 create table outbox.signing_key (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
-    secret       bytea       not null,
+    kind         text        not null default 'v1',
+    secret       bytea,
+    reference    text,
     created_at   timestamptz not null default clock_timestamp(),
-    constraint secret_is_1_to_512_bytes check (length(secret) between 1 and 512)
+    retires_at   timestamptz,
+    constraint kind_is_known check (kind in ('v1', 'v1a', 'reference')),
+    constraint a_reference_has_a_name_and_no_secret
+        check ((kind = 'reference') = (secret is null) and (kind = 'reference') = (reference is not null)),
+    constraint secret_is_1_to_512_bytes check (length(secret) between 1 and 512),
+    constraint a_v1a_secret_is_32_or_64_bytes check (kind <> 'v1a' or length(secret) in (32, 64)),
+    constraint reference_is_a_plain_name check (reference ~ '^[a-z][a-z0-9_.-]{0,62}$')
 );
 create index signing_key_by_subscription on outbox.signing_key (subscription);
 
@@ -556,6 +568,22 @@ create table outbox.relay (
     started_at   timestamptz not null default clock_timestamp(),
     last_seen_at timestamptz not null default clock_timestamp(),
     stopped_at   timestamptz
+);
+
+-- Certificates that relays have in use or have seen, as they report them; for people only.
+--   use   current, next: what an identity shows; ca: what it trusts; peer: what a subscriber has shown
+--   name  the identity; of a peer, host and port
+create table outbox.certificate (
+    relay       text        not null,
+    use         text        not null,
+    name        text        not null,
+    fingerprint text        not null,
+    subject     text        not null,
+    not_before  timestamptz not null,
+    not_after   timestamptz not null,
+    seen_at     timestamptz not null default clock_timestamp(),
+    primary key (relay, use, name, fingerprint),
+    constraint use_is_known check (use in ('current', 'next', 'ca', 'peer'))
 );
 
 -- The ring: eight leaves, one per day (outbox.slot() says which), made once so that nothing has to run DDL later.

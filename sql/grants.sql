@@ -49,6 +49,7 @@ begin
             outbox.settle,
             outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
+            outbox.report_certificates(text, jsonb),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
             outbox.endpoint(text),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
@@ -68,9 +69,10 @@ begin
         grant update (spent) on outbox.allowance to outbox_admin;
         grant execute on function outbox.subscribe, outbox.schedule,
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
-            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_auth(jsonb, jsonb, boolean), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
-            outbox.set_signing_secret(bigint, text), outbox.emit, outbox.ping(bigint),
+            outbox.set_signing_secret(bigint, text), outbox.rotate_signing_secret(bigint, interval, text),
+            outbox.signing_public_key(bigint), outbox.emit, outbox.ping(bigint),
             outbox.retry, outbox.skip, outbox.cancel, outbox.repair, outbox.replay, outbox.compact, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),

@@ -3,6 +3,7 @@
 mod listen;
 mod post;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,8 +13,12 @@ use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::relay::Settings;
+use crate::secrets::Secrets;
 pub use listen::{certificate_names, listen};
 pub use post::endpoint;
+
+/// Looking at files more often than this is no use to anybody.
+const RELOAD_MS_MIN: u64 = 20;
 
 /// What is wrong with the options, one sentence each, with the way out.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +27,8 @@ pub struct ConfigError(pub Vec<String>);
 
 /// The settings of a relay.
 ///
-/// `database` and `listen` are what became of the connection strings, `host` this machine's name.
+/// `database` and `listen` are what became of the connection strings, `host` this machine's name,
+/// `environment` where secrets may be.
 ///
 /// # Errors
 /// All problems of the options, the certificates and the connection string together.
@@ -31,6 +37,7 @@ pub fn relay(
     database: Result<Conninfo, Vec<String>>,
     listen: Option<Result<Conninfo, Vec<String>>>,
     host: &str,
+    environment: &BTreeMap<String, String>,
 ) -> Result<Settings, ConfigError> {
     let mut problems = Vec::new();
     let poll = number("--poll-ms", &options.poll_ms, 10, 60_000, &mut problems);
@@ -38,16 +45,19 @@ pub fn relay(
     let grace = number("--grace-s", &options.grace_s, 0, 3600, &mut problems);
     let name = name(options.name.as_deref(), host, &mut problems);
     let identities = identities(options).map_err(|found| problems.extend(found.0));
+    let secrets = secrets(options, environment).map_err(|found| problems.extend(found.0));
+    let _ = reload_pause(options).map_err(|found| problems.extend(found.0));
     let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
     let database = database.map_err(|found| problems.extend(found));
     let listen = listen.transpose().map_err(|found| {
         problems.extend(found.iter().map(|problem| format!("--listen-url: {problem}")));
     });
-    match (identities, database, listen) {
-        (Ok(identities), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
+    match (identities, secrets, database, listen) {
+        (Ok(identities), Ok(secrets), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
             listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
             database,
             identities,
+            secrets,
             name,
             host: host.to_owned(),
             poll: Duration::from_millis(poll),
@@ -69,6 +79,26 @@ pub fn relay(
 pub fn identities(options: &Run) -> Result<Identities, ConfigError> {
     Identities::read(options.identities.as_deref())
         .map_err(|found| ConfigError(found.iter().map(ToString::to_string).collect()))
+}
+
+/// The secrets, at start and again at each reload.
+///
+/// # Errors
+/// All problems of all secrets.
+pub fn secrets(options: &Run, environment: &BTreeMap<String, String>) -> Result<Secrets, ConfigError> {
+    Secrets::read(options.secrets.as_deref(), environment)
+        .map_err(|found| ConfigError(found.iter().map(ToString::to_string).collect()))
+}
+
+/// The time between two looks at the files of certificates and secrets; `None` to look when told only.
+///
+/// # Errors
+/// When it is not a number within its limits.
+pub fn reload_pause(options: &Run) -> Result<Option<Duration>, ConfigError> {
+    let mut problems = Vec::new();
+    let pause = number("--reload-ms", &options.reload_ms, 0, 3_600_000, &mut problems);
+    let pause = (pause > 0).then(|| Duration::from_millis(pause.max(RELOAD_MS_MIN)));
+    if problems.is_empty() { Ok(pause) } else { Err(ConfigError(problems)) }
 }
 
 /// Where the ops listener is to be; a port alone is one of 127.0.0.1.
@@ -123,6 +153,8 @@ mod tests {
         Run {
             once: false,
             identities: Some("/nowhere".into()),
+            secrets: None,
+            reload_ms: "10000".to_owned(),
             name: Some(name.to_owned()),
             listen_url: None,
             no_listen: false,
@@ -136,7 +168,8 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let bad = options("5", "256s", "a\nb");
-        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here") else {
+        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here", &BTreeMap::new())
+        else {
             panic!("refused")
         };
         assert_eq!(

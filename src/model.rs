@@ -74,8 +74,10 @@ pub struct Subscription {
     pub headers: Vec<(String, String)>,
     /// Name of the client certificate and CA to use; `None` is the relay's default.
     pub identity: Option<String>,
+    /// How the relay proves who it is, besides its certificate.
+    pub auth: Option<Auth>,
     /// Signing secrets; all of them sign.
-    pub secrets: Vec<Vec<u8>>,
+    pub secrets: Vec<SigningSecret>,
     /// POSTs at a time from one relay.
     pub concurrency: usize,
     /// Limit until there is a connection: name, TCP and TLS.
@@ -84,6 +86,63 @@ pub struct Subscription {
     pub deadline: Duration,
     /// What follows from an attempt.
     pub policy: Policy,
+}
+
+/// How the relay proves who it is: a row's `auth`. `secret` is a name; the relay alone knows what is behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer`, and the secret.
+    Bearer {
+        /// Name of the token.
+        secret: String,
+    },
+    /// `Authorization: Basic`.
+    Basic {
+        /// Who we are.
+        username: String,
+        /// Name of the password.
+        secret: String,
+    },
+    /// A header of any name.
+    Header {
+        /// The header.
+        name: String,
+        /// Name of its value.
+        secret: String,
+    },
+    /// `Authorization: Bearer`, and a token that is fetched by OAuth 2 client credentials.
+    OAuth2 {
+        /// Where.
+        token_url: String,
+        /// Who we are there.
+        client_id: String,
+        /// Name of the client's secret.
+        secret: String,
+        /// What for, if that has to be said.
+        scope: Option<String>,
+    },
+    /// Of a type that this release does not know.
+    Unknown,
+}
+
+/// One signing secret of a subscription.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// What signs.
+    pub key: SigningKey,
+    /// When it ends, if its successor is there already.
+    pub ends: Option<Instant>,
+}
+
+/// What signs. No `Debug`: it is secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SigningKey {
+    /// HMAC-SHA256, signature scheme v1.
+    Hmac(Vec<u8>),
+    /// ed25519, scheme v1a: the seed, and the public key where it is known.
+    Ed25519(Vec<u8>),
+    /// The relay has it, under this name.
+    Reference(String),
 }
 
 /// What follows from an attempt: which answers mean what, and when and how often a failure is tried again.
@@ -113,6 +172,7 @@ impl Default for Subscription {
             url: String::new(),
             headers: Vec::new(),
             identity: None,
+            auth: None,
             secrets: Vec::new(),
             concurrency: 16,
             connect_deadline: Duration::from_secs(5),
@@ -269,6 +329,23 @@ pub struct Measured {
     pub due_for: Option<f64>,
     /// Which delivery that is.
     pub first_due: Option<i64>,
+}
+
+/// A certificate in use or seen: an element of `outbox.report_certificates()`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    /// `current`, `next`, `ca` or `peer`.
+    pub usage: &'static str,
+    /// The identity; of a peer, host and port.
+    pub name: String,
+    /// SHA-256 of it, in hex.
+    pub fingerprint: String,
+    /// Whom it is made out to.
+    pub subject: String,
+    /// From when it holds, seconds since 1970.
+    pub not_before: i64,
+    /// Until when it holds.
+    pub not_after: i64,
 }
 
 /// What goes into the ledger: one element of `outbox.settle()`.

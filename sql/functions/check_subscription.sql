@@ -5,7 +5,7 @@ as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
 -- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
---   OX016 filter, filter_path, exclude_source; OX024 the version is not the row's; 23502, 23514 as the table would.
+--   OX016 filter, filter_path, exclude_source; OX024 the version is not the row's; OX027 auth; 23502, 23514 as the table would.
 -- Touches: insert outbox.subscriber; update outbox.allowance; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
@@ -38,6 +38,7 @@ begin
         end if;
         perform outbox.check_url(new.url, coalesce((select s.http_allowed from outbox.setting s), false));
         perform outbox.check_headers(new.headers);
+        perform outbox.check_auth(new.auth, new.headers, coalesce((select s.http_allowed from outbox.setting s), false));
         -- Not one that will do no more: who has such a subscription must be able to pause it.
         if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
             new.envelope := outbox.check_envelope(new.envelope);

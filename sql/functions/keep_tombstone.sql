@@ -19,6 +19,7 @@ begin
             when old.expires_at <= clock_timestamp() then 'the subscription expired at ' || old.expires_at
             when _spent then format('the subscription has had its %s deliveries', _delivered) end);
         old.headers := '{}';
+        old.auth := null;
         old.version := old.version + 1;
         old.updated_at := clock_timestamp();
         old.updated_by := session_user;

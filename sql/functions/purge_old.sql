@@ -6,14 +6,14 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Deletes dead letters and changes of subscriptions older than dead_letter_retention, and of the kept leaf what has had its time
--- and nobody needs any more: an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an attempt of a delivery that has ended
--- whose event is gone. So what became of a kept delivery can be read for as long as of any other. And keys of outbox.emit() that hold
--- nobody any more. While somebody replays events (outbox.replay) nothing goes.
+-- and nobody needs any more: an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an
+-- attempt of a delivery that has ended whose event is gone. So what became of a kept delivery can be read for as long as of any
+-- other. And keys of outbox.emit() that hold nobody any more, and signing secrets that have ended. While somebody replays events (outbox.replay) nothing goes.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
 -- Locks: the advisory lock of outbox.turn_ring(), if it is free.
--- Touches: delete outbox.dead_letter, outbox.subscription_change, outbox.event_kept, outbox.attempt_kept, outbox.dedupe; select
---   outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
+-- Touches: delete outbox.dead_letter, outbox.subscription_change, outbox.signing_key, outbox.event_kept, outbox.attempt_kept,
+--   outbox.dedupe; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
 declare
     _setting outbox.setting;
 begin
@@ -25,6 +25,7 @@ begin
         return;
     end if;
     select s.* into _setting from outbox.setting s;
+    delete from outbox.signing_key k where k.retires_at < purge_old.moment;
     -- Two probes of the index per subscription that has dead letters.
     with recursive dead (subscription) as (
         (select l.subscription from outbox.dead_letter l order by l.subscription limit 1)

@@ -11,6 +11,9 @@ pub struct Check {
     /// Folder of TLS identities, as for run: certificates, keys, their dates, and whether subscriptions name others.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// Folder of secrets, as for run: whether each can be sent, and nobody else may read it.
+    #[arg(long, value_name = "FOLDER", env = "OUTBOXD_SECRETS")]
+    pub secrets: Option<PathBuf>,
     /// Connect to every active endpoint with its identity, TLS included, and hang up: nothing is POSTed. 5 s each, 8 at a
     /// time.
     #[arg(long)]

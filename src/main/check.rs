@@ -41,6 +41,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     };
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
+    report.findings.extend(options.secrets.as_deref().map(check::secrets).unwrap_or_default());
     if let Some(facts) = &destinations {
         report.findings.extend(check::http(facts));
         let names = folder.and_then(|folder| subfolders(folder).ok()).map(|folders| names(&folders));
@@ -75,7 +76,7 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
         Roots::File(path) => Some(path.clone()),
         Roots::System => None,
     });
-    findings.extend(check::files(&certificates, &roots.collect::<Vec<_>>(), &keys, check::now()));
+    findings.extend(check::connection_files(&certificates, &roots.collect::<Vec<_>>(), &keys, check::now()));
     let connection = match database::connect(info, "check").await {
         Ok(connection) => connection,
         Err(problem) => {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use outboxd::cli::{Database, Run};
 use outboxd::conninfo::Conninfo;
 use outboxd::health::Health;
+use outboxd::identity::Stamp;
 use outboxd::ops::{Facts, Listener};
 use outboxd::schema::SchemaState;
 use outboxd::{config, database, relay, schema, shutdown};
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::connection::{conninfo, resolve};
 use crate::output::say;
+use crate::reload::{Reloader, environment, folders};
 use crate::systemd::Systemd;
 use crate::{RELEASE, signals};
 
@@ -25,14 +27,22 @@ const SCHEMA_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
-    let settings = config::relay(options, database, listen, &host_name())?;
+    // Before they are read: what changes in between is seen at the first look.
+    let seen = Stamp::of(&folders(options));
+    let settings = config::relay(options, database, listen, &host_name(), &environment())?;
     let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
     let (once, metrics, health) = (settings.once, settings.metrics.clone(), settings.health.clone());
     let (stopper, mut stop) = shutdown::channel();
     let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
     signals::heed(stopper, health.clone(), systemd.clone(), Arc::clone(&reload))?;
-    let identities = settings.identities.clone();
-    tokio::spawn(signals::reload(reload, options.clone(), identities, metrics.clone(), systemd.clone()));
+    let reloader = Reloader {
+        options: options.clone(),
+        identities: settings.identities.clone(),
+        secrets: settings.secrets.clone(),
+        metrics: metrics.clone(),
+        systemd: systemd.clone(),
+    };
+    tokio::spawn(reloader.run(reload, config::reload_pause(options)?, seen));
     tokio::spawn(systemd.clone().attend(health.clone()));
     if let Some(listener) = listener {
         listener.start(Facts { metrics, health: health.clone() })?;

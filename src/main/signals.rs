@@ -4,15 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
-use outboxd::cli::Run;
-use outboxd::config;
 use outboxd::health::Health;
-use outboxd::identity::Identities;
-use outboxd::metrics::Metrics;
 use outboxd::shutdown::Stopper;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::systemd::Systemd;
 
@@ -76,36 +72,4 @@ pub(crate) fn ignore() -> Result<()> {
         .context("signals cannot be caught")?;
     tokio::spawn(async move { while signals.next().await.is_some() {} });
     Ok(())
-}
-
-/// Reads the certificates again whenever asked. New connections use the new ones; what is under way goes on; if anything
-/// is wrong with any of them, the old ones stay, all of them.
-pub(crate) async fn reload(
-    asked: Arc<Notify>,
-    options: Run,
-    identities: Identities,
-    metrics: Metrics,
-    systemd: Systemd,
-) {
-    loop {
-        asked.notified().await;
-        systemd.reloading();
-        let options = options.clone();
-        // Reading a bundle of CAs takes tens of milliseconds per identity.
-        let read = tokio::task::spawn_blocking(move || config::identities(&options)).await;
-        let problems = match read {
-            Ok(Ok(later)) => {
-                identities.replace(&later);
-                info!("certificates were read again; new connections use them{}", later.names());
-                Vec::new()
-            }
-            Ok(Err(found)) => found.0,
-            Err(problem) => vec![problem.to_string()],
-        };
-        for problem in &problems {
-            error!("certificates stay as they were, nothing was reloaded: {problem}");
-        }
-        metrics.reloaded(problems.is_empty());
-        systemd.reloaded();
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::delivery::{Endpoint, EndpointError};
 use crate::identity::Identities;
 use crate::model::{Claim, Subscription};
+use crate::secrets::Secrets;
 
 /// A subscription as last read, with its endpoint or what is wrong with it.
 pub(super) struct Known {
@@ -17,24 +18,25 @@ pub(super) struct Known {
 #[derive(Default)]
 pub(super) struct Endpoints {
     known: HashMap<i64, Arc<Known>>,
-    /// Which reading of the identities they were made with.
-    generation: u64,
+    /// Which reading of identities and secrets they were made with.
+    generation: (u64, u64),
 }
 
 /// Beyond so many the whole memory is dropped and built anew from what is used.
 const KEPT_MAX: usize = 10_000;
 
 impl Endpoints {
-    /// Makes all endpoints anew when certificates were read again; says whether they were. A POST under way keeps its own.
-    pub(super) fn follow(&mut self, identities: &Identities) -> bool {
-        let generation = identities.generation();
+    /// Makes all endpoints anew when certificates or secrets were read again; says whether they were. A POST under way keeps
+    /// its own.
+    pub(super) fn follow(&mut self, identities: &Identities, secrets: &Secrets) -> bool {
+        let generation = (identities.generation(), secrets.generation());
         if generation == self.generation {
             return false;
         }
         self.generation = generation;
         for known in self.known.values_mut() {
             let subscription = known.subscription.clone();
-            let endpoint = Endpoint::new(&subscription, identities);
+            let endpoint = Endpoint::new(&subscription, identities, secrets);
             *known = Arc::new(Known { subscription, endpoint });
         }
         true
@@ -57,12 +59,17 @@ impl Endpoints {
     }
 
     /// Takes note of what was read.
-    pub(super) fn learn(&mut self, subscriptions: Vec<Subscription>, identities: &Identities) {
+    pub(super) fn learn(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        identities: &Identities,
+        secrets: &Secrets,
+    ) {
         if self.known.len() + subscriptions.len() > KEPT_MAX {
             self.known.clear();
         }
         for subscription in subscriptions {
-            let endpoint = Endpoint::new(&subscription, identities);
+            let endpoint = Endpoint::new(&subscription, identities, secrets);
             self.known.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
         }
     }

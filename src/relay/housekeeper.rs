@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tracing::{debug, info};
 
+use super::custodian::Custodian;
 use super::link::Link;
 use super::listener::Hearing;
 use super::measurer::Measurer;
@@ -84,6 +85,8 @@ impl Housekeeper {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let rings = Arc::clone(&self.rings);
         let mut measurer = Measurer::new(Arc::clone(&self.settings));
+        let mut custodian = Custodian::new(Arc::clone(&self.settings), Arc::clone(&self.pool));
+        let (mut identities, pool) = (self.settings.identities.watch(), Arc::clone(&self.pool));
         let mut next_look = Instant::now();
         let mut hearing = self.hearing.clone();
         loop {
@@ -99,15 +102,30 @@ impl Housekeeper {
                 rings.for_housekeeper().await;
                 tokio::time::sleep_until(next_look).await;
             };
+            let certificates = async {
+                tokio::select! {
+                    // They never end: the settings hold them.
+                    _ = identities.changed() => {}
+                    () = pool.peers().news() => {}
+                }
+            };
             tokio::select! {
                 _ = ticks.tick() => {
                     self.pool.sweep();
+                    custodian.look();
                     if timeout(AWAY, self.link.wait()).await.is_err() {
                         // What was measured last is not so now.
                         measurer.forget();
                     }
                     self.round().await;
                     measurer.measure(&mut self.link).await;
+                    custodian.report(&mut self.link).await;
+                }
+                () = certificates => {
+                    custodian.look();
+                    if self.link.at_hand().is_some() {
+                        custodian.report(&mut self.link).await;
+                    }
                 }
                 () = woken, if self.on_duty => self.look().await,
                 // What it has of the doorbell is shown soon, not a round later. Waiting for a database that is away is

@@ -7,6 +7,7 @@
 
 mod bellkeeper;
 mod claimer;
+mod custodian;
 pub mod doorbell;
 mod endpoints;
 mod housekeeper;
@@ -32,6 +33,7 @@ use crate::delivery::Pool;
 use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
+use crate::secrets::Secrets;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
 use bellkeeper::Bellkeeper;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub listen: Option<Conninfo>,
     /// Certificates by name.
     pub identities: Identities,
+    /// Secrets by name.
+    pub secrets: Secrets,
     /// Its name in `outbox.relay`, `delivery.leased_by` and `attempt.relay`.
     pub name: String,
     /// The machine it runs on, for people.

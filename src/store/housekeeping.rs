@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Store, StoreError};
+use crate::model::Certificate;
 
 /// Deliveries cancelled or skipped in one statement.
 const BATCH: i32 = 1000;
@@ -91,7 +93,26 @@ impl Store {
         Ok(())
     }
 
-    /// Ends subscriptions whose time is over and cancels open deliveries of those that have ended, for at most about this long; returns how many.
+    /// Shows in `outbox.certificate` what the relay has in use and has seen, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn report_certificates(&self, name: &str, all: &[Certificate]) -> Result<(), StoreError> {
+        let one = |one: &Certificate| {
+            json!({
+                "use": one.usage, "name": one.name, "fingerprint": one.fingerprint, "subject": one.subject,
+                "not_before": one.not_before, "not_after": one.not_after,
+            })
+        };
+        let all = all.iter().map(one).collect::<Value>().to_string();
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&name, Type::TEXT), (&all, Type::TEXT)];
+        let statement = "select outbox.report_certificates($1, $2::jsonb)";
+        self.one("reporting certificates", statement, &parameters).await?;
+        Ok(())
+    }
+
+    /// Ends subscriptions whose time is over and cancels open deliveries of those that have ended, for at most about this long;
+    /// returns how many.
     ///
     /// # Errors
     /// When the statement fails.

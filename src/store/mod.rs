@@ -30,7 +30,7 @@ use crate::conninfo::Conninfo;
 use crate::database::{self, ConnectError, Connection};
 
 /// The functions that a relay calls, for `outboxd check`: a test compares them with the statements here.
-pub const RELAY_FUNCTIONS: [&str; 16] = [
+pub const RELAY_FUNCTIONS: [&str; 17] = [
     "cancel_gone",
     "claim",
     "doorbell_silence",
@@ -40,6 +40,7 @@ pub const RELAY_FUNCTIONS: [&str; 16] = [
     "measure",
     "next_due",
     "purge_old",
+    "report_certificates",
     "report_relay",
     "report_stop",
     "require_home",

@@ -30,6 +30,7 @@ const RUN_BY: &[(&str, &str)] = &[
     ("What would be sent, and why", SHOP),
     ("Sending what is there already", SHOP),
     ("Subscribing", SHOP),
+    ("Secrets", "tests/suite/restore.rs"),
     ("What is kept, and for how long", SHOP),
     ("At three in the morning", SHOP),
     ("Dumps, restores, copies", "tests/suite/restore.rs"),

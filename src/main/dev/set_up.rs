@@ -138,6 +138,7 @@ fn settings(ground: &Ground, identities: Identities) -> Settings {
         database: ground.info.clone(),
         listen: Some(ground.info.clone()),
         identities,
+        secrets: outboxd::secrets::Secrets::default(),
         name: ground.name.clone(),
         host: host_name(),
         poll: std::time::Duration::from_secs(5),
