@@ -214,9 +214,16 @@ fn who_repairs_is_named_by_the_login() {
         let refused = db.try_psql_as("repair_bob", &format!("select outbox.{call}")).unwrap_err();
         assert_eq!(refused.sqlstate, "42501", "{call}");
     }
-    for internal in ["end_deliveries('{2}', 'skipped', '{x}')", "reopen('{2}', 'x')", "end_subscriptions()"] {
-        let refused = db.try_psql_as("repair_alice", &format!("select outbox.{internal}")).unwrap_err();
-        assert_eq!(refused.sqlstate, "42501", "{internal}");
+    // The relay's role and a nobody do none of it either, and nobody does what is inside.
+    let inside =
+        ["end_deliveries('{2}', 'skipped', '{x}')", "reopen('{2}', 'x')", "claim_key('A', 'k', '1 day')"];
+    for (role, call) in inside
+        .iter()
+        .map(|call| ("outbox_admin", call))
+        .chain(calls.iter().map(|call| ("outbox_relay", call)))
+    {
+        let refused = db.try_psql(&format!("set role {role}; select outbox.{call}")).unwrap_err();
+        assert_eq!(refused.sqlstate, "42501", "{role}: {call}");
     }
 }
 
