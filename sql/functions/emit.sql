@@ -17,7 +17,8 @@ as $$
 --   a name for an object of more than 100 characters; OX033 dedupe_key or dedupe_window; OX034 due_at too far ahead, or of an object
 --   of mode latest; 40001 under REPEATABLE READ when somebody else has used the key meanwhile.
 -- Locks: the key, until the transaction ends.
--- Touches: insert outbox.event, outbox.delivery, outbox.dedupe; update outbox.delivery, outbox.fan_out; select outbox.subscription, outbox.event_type, outbox.doorbell.
+-- Touches: insert outbox.event, outbox.delivery, outbox.dedupe; update outbox.delivery, outbox.fan_out;
+--   select outbox.subscription, outbox.event_type, outbox.object, outbox.doorbell.
 <<emit_event>>
 declare
     _now       timestamptz := clock_timestamp();
@@ -63,7 +64,8 @@ begin
         end if;
     end if;
     insert into outbox.event as e (slot, uid, type, object, object_id, occurred_at, data, source, trace_id, traceparent, headers)
-    values (_slot, coalesce(_uid, gen_random_uuid()), emit.event_type, emit.object, _object_id, _now, _data, nullif(current_setting('outbox.source', true), ''),
+    values (_slot, coalesce(_uid, gen_random_uuid()), emit.event_type, emit.object, _object_id, _now, _data,
+        nullif(current_setting('outbox.source', true), ''),
         nullif(current_setting('outbox.trace_id', true), ''), nullif(current_setting('outbox.traceparent', true), ''), outbox.context_headers())
     returning e.id, e.uid into _id, _uid;
     -- The event is not read again where it need not be: that would hold the leaves of all days until the transaction ends.

@@ -111,8 +111,8 @@ impl Store {
         Ok(())
     }
 
-    /// Ends subscriptions whose time is over and cancels open deliveries of those that have ended, for at most about this long;
-    /// returns how many.
+    /// Ends subscriptions whose time is over, and cancels open deliveries of those that have ended, for at most about this long;
+    /// returns how many deliveries.
     ///
     /// # Errors
     /// When the statement fails.

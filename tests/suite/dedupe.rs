@@ -36,7 +36,13 @@ fn the_same_key_within_its_window_is_the_same_event() {
     db.psql("truncate outbox.event, outbox.delivery; select keys from outbox.purge_old(clock_timestamp() + interval '364 days')");
     assert_eq!(emit("dedupe_key => 'k'"), second);
     assert_eq!(db.psql("select count(*) from outbox.dedupe"), "1", "expired keys are purged");
-    assert_eq!(db.psql("select letters, events, attempts, keys from outbox.purge_old(clock_timestamp() + interval '366 days')"), "0|0|0|1");
+    assert_eq!(
+        db.psql(
+            "select letters, events, attempts, keys from outbox.purge_old(clock_timestamp() + \
+        interval '366 days')"
+        ),
+        "0|0|0|1"
+    );
     let cases: &[(&str, &str, &str)] = &[
         ("dedupe_key => ''", "OX033", "empty"),
         ("dedupe_key => 'k', dedupe_window => null", "OX033", "NULL"),
@@ -92,7 +98,8 @@ fn what_is_for_later_waits_and_outlives_its_leaf() {
     db.psql("select outbox.emit('A', '\"later\"', due_at => clock_timestamp() + interval '300 days')");
     let claim = "select count(*), min(body::jsonb ->> 'data') from outbox.claim('r', 9, '{}', '{}', 0)";
     assert_eq!(db.psql(claim), "0|");
-    let row = "select since = due_at, due_at > clock_timestamp() + interval '299 days', (select outbox.next_due() > 299 * 86400000.0) from outbox.delivery";
+    let row = "select since = due_at, due_at > clock_timestamp() + interval '299 days', (select \
+        outbox.next_due() > 299 * 86400000.0) from outbox.delivery";
     assert_eq!(db.psql(row), "t|t|t");
     assert_eq!(
         db.psql("select open, waiting, oldest_age is null from outbox.backlog"),
@@ -125,9 +132,11 @@ fn what_is_for_later_waits_and_outlives_its_leaf() {
     db.psql(
         "insert into outbox.subscription (subscriber, pattern, url)
          select 'many', 'A', 'https://e.com/' || n from generate_series(1, 250) n;
-         delete from outbox.delivery; select outbox.emit('A', due_at => clock_timestamp() + interval '2 days'); select outbox.expand(1000)",
+         delete from outbox.delivery; select outbox.emit('A', due_at => clock_timestamp() + interval '2 days'); \
+             select outbox.expand(1000)",
     );
-    let made = "select count(*), min(due_at) = max(since), min(due_at) > clock_timestamp() + interval '1 day' from outbox.delivery";
+    let made = "select count(*), min(due_at) = max(since), min(due_at) > clock_timestamp() + interval '1 day' \
+        from outbox.delivery";
     assert_eq!(db.psql(made), "251|t|t");
     db.psql("insert into outbox.object (name, owner, mode) values ('Latest', 'postgres', 'latest')");
     let error = db

@@ -4,7 +4,8 @@ use crate::ring::{emit, ring};
 use crate::stage::{SOON, Stage};
 use crate::support::{Gate, Reply};
 
-const CLAIM: &str = "select coalesce(string_agg(delivery::text, ',' order by delivery), '') from outbox.claim('r', 99, '{}', '{}', 0)";
+const CLAIM: &str = "select coalesce(string_agg(delivery::text, ',' order by delivery), '') from \
+    outbox.claim('r', 99, '{}', '{}', 0)";
 
 #[test]
 fn after_its_time_nothing_is_handed_out_and_what_is_open_is_cancelled() {
@@ -25,7 +26,8 @@ fn after_its_time_nothing_is_handed_out_and_what_is_open_is_cancelled() {
     let reason = db.psql(reason);
     assert!(reason.starts_with("gone the subscription expired at 2"), "{reason}");
     emit(&db, 1);
-    let ledger = "select string_agg(delivery || ' ' || outcome || ' ' || left(error, 27), '; ' order by delivery) from outbox.attempt";
+    let ledger = "select string_agg(delivery || ' ' || outcome || ' ' || left(error, 27), '; ' order by \
+        delivery) from outbox.attempt";
     assert_eq!(
         db.psql(ledger),
         "2 cancelled the subscription expired at; 3 cancelled the subscription expired at"
@@ -33,7 +35,10 @@ fn after_its_time_nothing_is_handed_out_and_what_is_open_is_cancelled() {
     db.psql("update outbox.delivery set due_at = clock_timestamp()");
     assert_eq!(db.psql("select outbox.cancel_gone()"), "1", "its lease is over");
     // One that somebody removed has no other reason; an edit under way does not hold up the house.
-    db.psql("select outbox.subscribe('b', 'A', 'https://e.com/b'), outbox.emit('A'), outbox.unsubscribe(2), outbox.cancel_gone()");
+    db.psql(
+        "select outbox.subscribe('b', 'A', 'https://e.com/b'), outbox.emit('A'), outbox.unsubscribe(2), \
+        outbox.cancel_gone()",
+    );
     assert_eq!(
         db.psql("select error from outbox.attempt order by id desc limit 1"),
         "the subscription was removed"
@@ -61,7 +66,8 @@ fn after_its_number_of_deliveries_it_ends() {
     // One fails: another may have its place.
     let settle = |delivery: u32, class: &str, outcome: &str, pause: &str| {
         db.psql(&format!(
-            "select outbox.settle('r', false, array[{delivery}], array[1], '{{1}}', array[outbox.slot(now())], array[{delivery}], '{{10}}', '{{5}}', \
+            "select outbox.settle('r', false, array[{delivery}], array[1], '{{1}}', array[outbox.slot(now())], \
+                array[{delivery}], '{{10}}', '{{5}}', \
              array['{class}'], '{{200}}', '{{null}}', '{{null}}', '{{null}}', array[{outcome}], array[{pause}::float8])"
         ))
     };
@@ -84,7 +90,8 @@ fn after_its_number_of_deliveries_it_ends() {
         ),
         "gone|the subscription has had its 3 deliveries|0"
     );
-    let cancelled = "select string_agg(delivery::text, ',' order by delivery), max(error) from outbox.attempt where outcome = 'cancelled'";
+    let cancelled = "select string_agg(delivery::text, ',' order by delivery), max(error) from outbox.attempt \
+        where outcome = 'cancelled'";
     assert_eq!(db.psql(cancelled), "2,5,6|the subscription has had its 3 deliveries");
     // Others are not counted.
     db.psql(
@@ -114,12 +121,16 @@ fn the_number_may_be_changed() {
 #[tokio::test]
 async fn two_relays_do_not_both_hand_out_the_last() {
     let db = ring("lifetime_two");
-    db.psql("select outbox.subscribe('b', 'A', 'https://e.com/b', max_deliveries => 1), outbox.subscribe('c', 'A', 'https://e.com/c', max_deliveries => 3)");
+    db.psql(
+        "select outbox.subscribe('b', 'A', 'https://e.com/b', max_deliveries => 1), outbox.subscribe('c', \
+        'A', 'https://e.com/c', max_deliveries => 3)",
+    );
     db.psql("update outbox.subscription set concurrency = 2");
     emit(&db, 6);
     let claim = |relay: &str, after: u32| {
         format!(
-            "select string_agg(subscription::text, ',' order by subscription) from outbox.claim('{relay}', 99, '{{}}', '{{}}', {after})"
+            "select string_agg(subscription::text, ',' order by subscription) from outbox.claim('{relay}', 99, \
+                '{{}}', '{{}}', {after})"
         )
     };
     let (first, second) = (db.session().await, db.session().await);

@@ -52,7 +52,8 @@ fn one_delivery_is_skipped_or_cancelled_with_who_and_why() {
     db.psql("update outbox.delivery set due_at = clock_timestamp() where id = 7");
     assert_eq!(db.psql("select outbox.skip(7, 'x')"), "skipped");
     // Its POST may still succeed: that is recorded as late, and ends nothing twice.
-    let late = "select outbox.settle('r', false, '{7}', '{1}', '{1}', array[outbox.slot(now())], '{7}', '{10}', '{5}', '{delivered}', \
+    let late = "select outbox.settle('r', false, '{7}', '{1}', '{1}', array[outbox.slot(now())], '{7}', '{10}', \
+        '{5}', '{delivered}', \
         '{200}', '{null}', '{null}', '{null}', '{delivered}', '{null}')";
     assert_eq!(db.psql(late), "1");
     assert_eq!(told(&db, 7), "1 skipped skipped by postgres: x; 1 delivered");
@@ -74,11 +75,15 @@ fn a_retry_is_on_record_and_begins_the_age_anew() {
     db.psql("select outbox.retry(1, 'they are back'), outbox.retry(4)");
     assert_eq!(told(&db, 1), "1 rejected dead no; 0 sent again by postgres: they are back");
     assert_eq!(told(&db, 4), "1 rejected no; 0 sent again by postgres");
-    let rows = "select string_agg(concat_ws(' ', id, attempt, retry_base, due_at <= clock_timestamp(), since = due_at), ', ' order by id) \
+    let rows = "select string_agg(concat_ws(' ', id, attempt, retry_base, due_at <= clock_timestamp(), since = \
+        due_at), ', ' order by id) \
         from outbox.delivery where since is not null";
     assert_eq!(db.psql(rows), "1 1 1 t t, 4 1 0 t t");
     // The age is that of the retry, for whoever watches.
-    db.psql("update outbox.event set occurred_at = occurred_at - interval '3 days'; delete from outbox.delivery where since is null");
+    db.psql(
+        "update outbox.event set occurred_at = occurred_at - interval '3 days'; delete from outbox.delivery \
+        where since is null",
+    );
     assert_eq!(
         db.psql(
             "select b.oldest_age < '1 hour', m.oldest_age < 3600 from outbox.backlog b, outbox.measure(5) m"
@@ -209,9 +214,16 @@ fn who_repairs_is_named_by_the_login() {
         let refused = db.try_psql_as("repair_bob", &format!("select outbox.{call}")).unwrap_err();
         assert_eq!(refused.sqlstate, "42501", "{call}");
     }
-    for internal in ["end_deliveries('{2}', 'skipped', '{x}')", "reopen('{2}', 'x')", "end_subscriptions()"] {
-        let refused = db.try_psql_as("repair_alice", &format!("select outbox.{internal}")).unwrap_err();
-        assert_eq!(refused.sqlstate, "42501", "{internal}");
+    // The relay's role and a nobody do none of it either, and nobody does what is inside.
+    let inside =
+        ["end_deliveries('{2}', 'skipped', '{x}')", "reopen('{2}', 'x')", "claim_key('A', 'k', '1 day')"];
+    for (role, call) in inside
+        .iter()
+        .map(|call| ("outbox_admin", call))
+        .chain(calls.iter().map(|call| ("outbox_relay", call)))
+    {
+        let refused = db.try_psql(&format!("set role {role}; select outbox.{call}")).unwrap_err();
+        assert_eq!(refused.sqlstate, "42501", "{role}: {call}");
     }
 }
 
@@ -222,7 +234,8 @@ fn after_an_outage_only_the_newest_of_each_object_is_left() {
     // Events 1 to 6 of objects 0, 1, 2; one of no object; 8, newer than what waits, is being sent, and so is 9, which is old.
     db.psql(
         "select outbox.emit('A', to_jsonb(n), 'Thing', (n % 3)::text) from generate_series(1, 6) n;
-         select outbox.emit('A'), outbox.emit('A', '8', 'Thing', '1'), outbox.emit('A', '9', 'Thing', '2'), outbox.emit('A', '10', 'Thing', '2');
+         select outbox.emit('A'), outbox.emit('A', '8', 'Thing', '1'), outbox.emit('A', '9', 'Thing', '2'), \
+             outbox.emit('A', '10', 'Thing', '2');
          update outbox.delivery set leased_by = 'r', due_at = clock_timestamp() + '1 minute' where event_id in (8, 9)",
     );
     let open = "select string_agg(event_id::text, ',' order by event_id) from outbox.delivery where subscription = 1";
@@ -238,7 +251,8 @@ fn after_an_outage_only_the_newest_of_each_object_is_left() {
     );
     assert_eq!(db.psql("select * from outbox.compact(1, dry_run => false)"), "3|0|0");
     assert_eq!(db.psql(open), "6,7,8,9,10");
-    let ledger = "select string_agg(event_id || ' ' || outcome || ' ' || error, '; ' order by id) from outbox.attempt where event_id < 3";
+    let ledger = "select string_agg(event_id || ' ' || outcome || ' ' || error, '; ' order by id) from \
+        outbox.attempt where event_id < 3";
     assert_eq!(
         db.psql(ledger),
         "1 skipped superseded by event 8, compacted by postgres: the outage of Monday; \
@@ -281,7 +295,10 @@ fn a_relay_does_as_it_was_repaired() {
     assert_eq!(ids.len(), 6);
     assert_eq!(ids[4..], ids[1..3], "those retried, with the ids they had");
     assert_eq!(
-        stage.db.psql("select string_agg(delivery || ' ' || outcome, ', ' order by id) from outbox.attempt where outcome is not null"),
+        stage.db.psql(
+            "select string_agg(delivery || ' ' || outcome, ', ' order by id) from outbox.attempt \
+            where outcome is not null"
+        ),
         "1 dead, 2 dead, 3 dead, 1 skipped, 5 cancelled, 4 delivered, 2 delivered, 3 delivered"
     );
 }

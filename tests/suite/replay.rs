@@ -5,7 +5,8 @@ use crate::ring::{emit, ring};
 use crate::stage::{SOON, Stage};
 use crate::support::Database;
 
-const COUNTS: &str = "select subscription_id, events, open, superseded, next_after from outbox.replay('*', '-infinity', now(), 'lost'";
+const COUNTS: &str = "select subscription_id, events, open, superseded, next_after from outbox.replay('*', \
+    '-infinity', now(), 'lost'";
 
 /// What a replay says, one line per subscription; `rest` are its further arguments.
 fn replay(db: &Database, rest: &str) -> String {
@@ -35,9 +36,11 @@ fn it_counts_first_and_then_sends_under_the_same_id() {
     assert_eq!(for_real(&db, ""), "1|10|0|0|");
     assert_eq!(replay(&db, ""), "1|0|10|0|", "open ones are counted and not doubled");
     assert_eq!(for_real(&db, ""), "1|0|10|0|");
-    let rows = "select count(*), min(id) > 10, bool_and(since = due_at and due_at <= clock_timestamp()), max(attempt) from outbox.delivery";
+    let rows = "select count(*), min(id) > 10, bool_and(since = due_at and due_at <= clock_timestamp()), \
+        max(attempt) from outbox.delivery";
     assert_eq!(db.psql(rows), "10|t|t|0", "rows of their own");
-    let note = "select string_agg(concat_ws(' ', attempt, class, outcome, error), '; ' order by id) from outbox.attempt where event_id = 1";
+    let note = "select string_agg(concat_ws(' ', attempt, class, outcome, error), '; ' order by id) from \
+        outbox.attempt where event_id = 1";
     assert_eq!(db.psql(note), "1 delivered delivered no; 0 sent again by postgres: lost");
     assert_eq!(db.psql("select state, reason from outbox.why('1')"), "due|sent again by postgres: lost");
     let sent =
@@ -55,8 +58,10 @@ fn what_is_asked_for_and_nothing_else() {
     let db = ten("replay_conditions");
     db.psql(
         "select outbox.define_event_type('B.C');
-         select outbox.subscribe('b', '*', 'https://e.com/b', filter_path => '$ == 3'), outbox.subscribe('c', 'A', 'https://e.com/c', object_id => '4'),
-             outbox.subscribe('d', 'A', 'https://e.com/d', filter => '{\"x\": 1}'), outbox.subscribe('e', 'A', 'https://e.com/e', exclude_source => 'me'),
+         select outbox.subscribe('b', '*', 'https://e.com/b', filter_path => '$ == 3'), outbox.subscribe('c', \
+             'A', 'https://e.com/c', object_id => '4'),
+             outbox.subscribe('d', 'A', 'https://e.com/d', filter => '{\"x\": 1}'), outbox.subscribe('e', 'A', \
+                 'https://e.com/e', exclude_source => 'me'),
              outbox.subscribe('f', 'A', 'https://e.com/f', filter_path => '$.x == 1');
          select outbox.ping(1);
          begin; set local outbox.source = 'me'; select outbox.emit('A', '{\"x\": 1}', 'Thing', '4'); commit;
@@ -127,7 +132,10 @@ fn many_events_are_replayed_batch_by_batch() {
     let commits = "select count(distinct xmin::text) from outbox.delivery";
     db.psql("call outbox.replay_all('A', '-infinity', now(), 'all of it', batch => 4)");
     assert_eq!(db.psql(&format!("select count(*), ({commits}) from outbox.delivery")), "10|3");
-    db.psql("call outbox.replay_all('A', '-infinity', now(), 'again', subscription => 2, made_later => true, batch => 4, after => 8)");
+    db.psql(
+        "call outbox.replay_all('A', '-infinity', now(), 'again', subscription => 2, made_later => true, \
+        batch => 4, after => 8)",
+    );
     assert_eq!(db.psql("select count(*) from outbox.delivery where subscription = 2"), "1");
     let refused = db.try_psql("begin; call outbox.replay_all('A', '-infinity', now(), 'x')").unwrap_err();
     assert_eq!(refused.sqlstate, "2D000");
@@ -147,7 +155,8 @@ fn what_is_open_in_any_way_is_not_doubled_and_a_dead_letter_gives_way() {
     assert_eq!(db.psql("select count(*) from outbox.claim('r', 1, '{}', '{}', 0)"), "1");
     assert_eq!(for_real(&db, ""), "1|2|2|0|", "of the open ones one is being sent");
     assert_eq!(db.psql("select count(*) from outbox.dead_letter"), "0");
-    let ended = "select string_agg(concat_ws(' ', delivery, outcome, error), '; ' order by delivery) from outbox.attempt where outcome = 'skipped'";
+    let ended = "select string_agg(concat_ws(' ', delivery, outcome, error), '; ' order by delivery) from \
+        outbox.attempt where outcome = 'skipped'";
     assert_eq!(
         db.psql(ended),
         "1 skipped sent again by postgres: lost as delivery 5; 2 skipped sent again by postgres: lost as delivery 6"
@@ -171,7 +180,8 @@ fn of_an_object_of_mode_latest_only_news_is_sent() {
     db.psql(
         "insert into outbox.object (name, owner, mode) values ('Order', 'postgres', 'latest') \
              on conflict (name) do update set mode = excluded.mode;
-         select outbox.subscribe('a', 'Order.*', 'https://e.com/'), outbox.subscribe('b', 'Order.*', 'https://e.com/b', filter => '{\"n\": 1}');
+         select outbox.subscribe('a', 'Order.*', 'https://e.com/'), outbox.subscribe('b', 'Order.*', \
+             'https://e.com/b', filter => '{\"n\": 1}');
          select publish('{\"n\": 1}', '7'), publish('{\"n\": 1}', '8'), publish('{\"n\": 2}', '7'), publish('{\"n\": 3}');
          delete from outbox.delivery",
     );
@@ -187,7 +197,8 @@ async fn two_at_once_send_nothing_twice_and_no_event_is_lost_to_the_ring() {
         &db.psql("select step from outbox.turn_ring('{}', noon(), 100) where leaf like 'attempt%'").as_str(),
     ) {}
     let (first, second) = (db.session().await, db.session().await);
-    let replay = "select events || ' ' || open from outbox.replay('A', '-infinity', 'infinity', 'x', dry_run => false, made_later => true)";
+    let replay = "select events || ' ' || open from outbox.replay('A', '-infinity', 'infinity', 'x', dry_run => \
+        false, made_later => true)";
     assert_eq!(first.query_text(&format!("begin; {replay}")).await, "10 0");
     assert_eq!(
         db.psql("select step from outbox.turn_ring('{}', noon())"),
