@@ -227,6 +227,91 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE TABLE outbox.subscription (
+    id bigint NOT NULL,
+    key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
+    subscriber text NOT NULL,
+    pattern text NOT NULL,
+    url text NOT NULL,
+    object_id text,
+    filter jsonb,
+    filter_path jsonpath,
+    exclude_source text,
+    anchor_path text[] COLLATE pg_catalog."C",
+    anchor text COLLATE pg_catalog."C",
+    special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
+    envelope text,
+    format text DEFAULT 'standard'::text NOT NULL,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    identity text,
+    auth jsonb,
+    status text DEFAULT 'active'::text NOT NULL,
+    while_off text DEFAULT 'hold'::text NOT NULL,
+    concurrency integer DEFAULT 16 NOT NULL,
+    rate double precision,
+    connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
+    deadline interval DEFAULT '00:00:20'::interval NOT NULL,
+    http2 boolean DEFAULT false NOT NULL,
+    batch_max integer DEFAULT 1 NOT NULL,
+    batch_bytes integer DEFAULT 1048576 NOT NULL,
+    success_codes integer[],
+    permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
+    gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
+    immediate_retries integer DEFAULT 0 NOT NULL,
+    delays interval[],
+    backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
+    backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
+    max_attempts integer DEFAULT 30 NOT NULL,
+    max_age interval,
+    ttl interval,
+    severity_thresholds interval[],
+    disable_after_failures integer,
+    disable_after interval DEFAULT '5 days'::interval,
+    breaker_after integer DEFAULT 10,
+    ordering text DEFAULT 'none'::text NOT NULL,
+    barrier boolean DEFAULT false NOT NULL,
+    on_exhausted text DEFAULT 'skip'::text NOT NULL,
+    expires_at timestamp with time zone,
+    max_deliveries integer,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_by text DEFAULT SESSION_USER NOT NULL,
+    updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
+    CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
+    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
+    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
+    CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
+    CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
+    CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
+    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
+    CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
+    CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
+    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
+    CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
+    CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
+    CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
+    CONSTRAINT max_age_is_1_s_to_90_days CHECK (((max_age >= '00:00:01'::interval) AND (max_age <= '90 days'::interval))),
+    CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
+    CONSTRAINT max_deliveries_is_1_or_more CHECK ((max_deliveries >= 1)),
+    CONSTRAINT on_exhausted_is_known CHECK ((on_exhausted = ANY (ARRAY['skip'::text, 'block'::text, 'park'::text]))),
+    CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
+    CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
+    CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
+    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
+    CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
+    CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
+    CONSTRAINT while_off_is_hold_or_skip CHECK ((while_off = ANY (ARRAY['hold'::text, 'skip'::text])))
+);
+CREATE FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) RETURNS SETOF outbox.subscription
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -294,6 +379,10 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS ...;
+CREATE FUNCTION outbox.enable(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
@@ -360,8 +449,16 @@ CREATE FUNCTION outbox.is_home() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.judge_subscriptions(subscriptions bigint[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.keep_subscriptions(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
@@ -468,6 +565,10 @@ CREATE FUNCTION outbox.path_holds(data jsonb, path jsonpath) RETURNS boolean
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
+CREATE FUNCTION outbox.pause(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.payload_omitted(bytes_max bigint) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
@@ -508,6 +609,10 @@ CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count 
     AS ...;
 CREATE FUNCTION outbox.readers() RETURNS text[]
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.record_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.refuse_explained() RETURNS trigger
@@ -572,8 +677,16 @@ CREATE FUNCTION outbox.require_object_owner(object text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reset_health(subscriptions bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.resume(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
@@ -623,7 +736,7 @@ CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[]) RETURNS integer
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], OUT late integer, OUT changes jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -631,9 +744,12 @@ CREATE FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precis
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) RETURNS void
+CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.severity(thresholds interval[], elapsed interval) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -644,6 +760,14 @@ CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skip_held(subscription bigint, reason text, batch integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skipped_words(subscription bigint, status text) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
@@ -1037,87 +1161,6 @@ CREATE TABLE outbox.delivery (
     since timestamp with time zone
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
-CREATE TABLE outbox.subscription (
-    id bigint NOT NULL,
-    key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
-    subscriber text NOT NULL,
-    pattern text NOT NULL,
-    url text NOT NULL,
-    object_id text,
-    filter jsonb,
-    filter_path jsonpath,
-    exclude_source text,
-    anchor_path text[] COLLATE pg_catalog."C",
-    anchor text COLLATE pg_catalog."C",
-    special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
-    envelope text,
-    format text DEFAULT 'standard'::text NOT NULL,
-    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
-    identity text,
-    auth jsonb,
-    status text DEFAULT 'active'::text NOT NULL,
-    while_off text DEFAULT 'hold'::text NOT NULL,
-    concurrency integer DEFAULT 16 NOT NULL,
-    rate double precision,
-    connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
-    deadline interval DEFAULT '00:00:20'::interval NOT NULL,
-    http2 boolean DEFAULT false NOT NULL,
-    batch_max integer DEFAULT 1 NOT NULL,
-    batch_bytes integer DEFAULT 1048576 NOT NULL,
-    success_codes integer[],
-    permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
-    gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
-    immediate_retries integer DEFAULT 0 NOT NULL,
-    delays interval[],
-    backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
-    backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
-    max_attempts integer DEFAULT 30 NOT NULL,
-    max_age interval,
-    ttl interval,
-    severity_thresholds interval[],
-    disable_after_failures integer,
-    disable_after interval DEFAULT '5 days'::interval,
-    breaker_after integer DEFAULT 10,
-    ordering text DEFAULT 'none'::text NOT NULL,
-    barrier boolean DEFAULT false NOT NULL,
-    on_exhausted text DEFAULT 'skip'::text NOT NULL,
-    expires_at timestamp with time zone,
-    max_deliveries integer,
-    version integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_by text DEFAULT SESSION_USER NOT NULL,
-    updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
-    CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
-    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
-    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
-    CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
-    CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
-    CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
-    CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
-    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
-    CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
-    CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
-    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
-    CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
-    CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
-    CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
-    CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
-    CONSTRAINT max_age_is_1_s_to_90_days CHECK (((max_age >= '00:00:01'::interval) AND (max_age <= '90 days'::interval))),
-    CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
-    CONSTRAINT max_deliveries_is_1_or_more CHECK ((max_deliveries >= 1)),
-    CONSTRAINT on_exhausted_is_known CHECK ((on_exhausted = ANY (ARRAY['skip'::text, 'block'::text, 'park'::text]))),
-    CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
-    CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
-    CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
-    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
-    CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
-    CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
-    CONSTRAINT while_off_is_hold_or_skip CHECK ((while_off = ANY (ARRAY['hold'::text, 'skip'::text])))
-);
 CREATE VIEW outbox.backlog AS
  WITH RECURSIVE span AS (
          SELECT statement_timestamp() AS now,
@@ -1697,10 +1740,23 @@ CREATE UNLOGGED TABLE outbox.explaining (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     asked integer DEFAULT 0 NOT NULL
 );
+CREATE TABLE outbox.subscription_change (
+    id bigint NOT NULL,
+    subscription bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    from_status text NOT NULL,
+    to_status text NOT NULL,
+    reason text,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    severity integer
+);
 CREATE TABLE outbox.subscription_health (
     subscription bigint NOT NULL,
     consecutive_failures integer DEFAULT 0 NOT NULL,
     failing_since timestamp with time zone,
+    dead_in_a_row integer DEFAULT 0 NOT NULL,
+    severity integer,
     last_success_at timestamp with time zone,
     last_failure_at timestamp with time zone,
     last_class text,
@@ -1730,10 +1786,22 @@ CREATE VIEW outbox.failing AS
           WHERE (d.subscription = s.id)) AS next_attempt_at,
     ( SELECT count(*) AS count
            FROM outbox.dead_letter l
-          WHERE (l.subscription = s.id)) AS dead_letters
-   FROM (outbox.subscription s
+          WHERE (l.subscription = s.id)) AS dead_letters,
+    h.severity,
+    COALESCE(h.dead_in_a_row, 0) AS dead_in_a_row,
+    c.changed_at AS status_since,
+    c.changed_by AS status_by,
+    c.reason AS status_reason
+   FROM ((outbox.subscription s
      LEFT JOIN outbox.subscription_health h ON ((h.subscription = s.id)))
-  WHERE ((s.status <> 'gone'::text) AND ((h.consecutive_failures > 0) OR (EXISTS ( SELECT
+     LEFT JOIN LATERAL ( SELECT i.changed_at,
+            i.changed_by,
+            i.reason
+           FROM outbox.subscription_change i
+          WHERE (i.subscription = s.id)
+          ORDER BY i.id DESC
+         LIMIT 1) c ON (true))
+  WHERE ((s.status <> 'gone'::text) AND ((h.consecutive_failures > 0) OR (s.status = 'disabled'::text) OR (EXISTS ( SELECT
            FROM outbox.dead_letter l
           WHERE (l.subscription = s.id)))))
   ORDER BY h.failing_since;
@@ -1877,6 +1945,14 @@ CREATE TABLE outbox.subscriber (
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_short_and_plain CHECK (((name ~ '^[[:graph:]]([[:graph:] ]*[[:graph:]])?$'::text) AND (length(name) <= 100)))
 );
+ALTER TABLE outbox.subscription_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.subscription_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME outbox.subscription_id_seq
     START WITH 1
@@ -2014,6 +2090,8 @@ ALTER TABLE ONLY outbox.signing_key
     ADD CONSTRAINT signing_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.subscriber
     ADD CONSTRAINT subscriber_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.subscription_change
+    ADD CONSTRAINT subscription_change_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.subscription_health
     ADD CONSTRAINT subscription_health_pkey PRIMARY KEY (subscription);
 ALTER TABLE ONLY outbox.subscription
@@ -2068,7 +2146,9 @@ CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern,
 CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_change_by_subscription ON outbox.subscription_change USING btree (subscription, id);
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
+CREATE INDEX subscription_in_trouble ON outbox.subscription USING btree (status, id) WHERE (status = ANY (ARRAY['failing'::text, 'paused'::text, 'disabled'::text]));
 CREATE INDEX subscription_special ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
@@ -2119,6 +2199,7 @@ CREATE CONSTRAINT TRIGGER explaining_refuse AFTER INSERT ON outbox.explaining DE
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
+CREATE TRIGGER subscription_record AFTER DELETE OR UPDATE OF status ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.record_change();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
 CREATE TRIGGER subscription_tombstone AFTER DELETE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.keep_tombstone();
 CREATE TRIGGER subscription_truncate BEFORE TRUNCATE ON outbox.subscription FOR EACH STATEMENT EXECUTE FUNCTION outbox.refuse_truncate();
@@ -2199,6 +2280,55 @@ GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox
 REVOKE ALL ON FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
+GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(object_id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(while_off) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(immediate_retries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(delays) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_age) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ttl) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(severity_thresholds) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after_failures) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(breaker_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ordering) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
+REVOKE ALL ON FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
@@ -2227,6 +2357,8 @@ REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM P
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.enable(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.enable(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
@@ -2267,7 +2399,11 @@ REVOKE ALL ON FUNCTION outbox.is_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.judge_subscriptions(subscriptions bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.keep_subscriptions(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.keep_subscriptions(batch integer) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.keep_subscriptions(batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_in(conditions text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_stand(labels text[]) FROM PUBLIC;
@@ -2311,6 +2447,8 @@ GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_adm
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.pause(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.pause(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes_max bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.permit_watch(role regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
@@ -2327,6 +2465,7 @@ REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.record_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_explained() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
@@ -2352,8 +2491,12 @@ REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_object_owner(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reset_health(subscriptions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.reset_health(subscriptions bigint[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.resume(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.resume(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.rewatch(relation regclass) FROM PUBLIC;
@@ -2375,16 +2518,19 @@ REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.severity(thresholds interval[], elapsed interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.skip_held(subscription bigint, reason text, batch integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.skipped_words(subscription bigint, status text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
@@ -2452,53 +2598,6 @@ GRANT SELECT ON TABLE outbox.backfilling TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backfilling TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
-GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(object_id) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(filter) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(while_off) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(immediate_retries) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(delays) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_age) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(ttl) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(severity_thresholds) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(disable_after_failures) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(disable_after) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(breaker_after) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(ordering) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
 GRANT SELECT ON TABLE outbox.unwatched TO outbox_reader;
@@ -2542,6 +2641,8 @@ GRANT SELECT ON TABLE outbox.event_type TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.event_type TO outbox_admin;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_reader;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_admin;
+GRANT SELECT ON TABLE outbox.subscription_change TO outbox_reader;
+GRANT SELECT ON TABLE outbox.subscription_change TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
 GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
