@@ -343,8 +343,8 @@ fn events_tell_those_who_named_them_and_nobody_else() {
     );
     assert_eq!(
         db.psql(told),
-        "outbox.subscription.disabled|2|operator, alarm, all of ours, of one\noutbox.subscription.disabled|3|alarm,
-            all of ours\n\
+        "outbox.subscription.disabled|2|operator, alarm, all of ours, of one\noutbox.subscription.disabled|3|alarm, \
+         all of ours\n\
          outbox.subscription.gone|4|operator, all of ours"
     );
     // What explains routing knows it too.
@@ -511,6 +511,7 @@ fn nothing_about_a_subscription_keeps_its_outcomes_from_being_recorded() {
     assert_eq!(error.sqlstate, "P0001");
     db.psql("drop trigger no on outbox.subscription; select outbox.keep_subscriptions()");
     assert_eq!(db.psql(STATE), "active||0|0|f");
+    db.psql("update outbox.setting set http_allowed = true");
     let error = db.try_psql("update outbox.subscription set status = 'odd'").unwrap_err();
     assert_eq!((error.sqlstate.as_str(), error.detail.is_none()), ("23514", true), "{}", error.raw);
 }
