@@ -67,7 +67,7 @@ CREATE SEQUENCE outbox.event_id
 CREATE TABLE outbox.event (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -139,7 +139,7 @@ CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) RETURNS text
+CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean DEFAULT false) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -151,12 +151,24 @@ CREATE FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) 
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text DEFAULT ''::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) RETURNS boolean
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_planned(statements text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) RETURNS text
@@ -181,6 +193,10 @@ CREATE FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object,
     AS ...;
 CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEFAULT NULL::text[]) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_wanted(watch outbox.watch) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
@@ -309,6 +325,10 @@ CREATE FUNCTION outbox.envelop(event outbox.event, envelope text, subscription b
     SET lc_monetary TO 'C'
     SET lc_numeric TO 'C'
     SET lc_time TO 'C'
+    AS ...;
+CREATE FUNCTION outbox.event_of(uid uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -603,11 +623,6 @@ CREATE FUNCTION outbox.schedule(wanted text DEFAULT NULL::text) RETURNS TABLE(na
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    SET "IntervalStyle" TO 'postgres'
-    SET bytea_output TO 'hex'
-    SET extra_float_digits TO '1'
     SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -637,6 +652,9 @@ CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempt
     AS ...;
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.shortened_id(object_id text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -685,6 +703,9 @@ CREATE FUNCTION outbox.turn_ring(skip text[] DEFAULT '{}'::text[], moment timest
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
+    AS ...;
+CREATE FUNCTION outbox.uid_mark() RETURNS text
+    LANGUAGE sql PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
     LANGUAGE plpgsql
@@ -1527,7 +1548,7 @@ CREATE TABLE outbox.duty (
 CREATE TABLE outbox.event_0 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1545,7 +1566,7 @@ CREATE TABLE outbox.event_0 (
 CREATE TABLE outbox.event_1 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1563,7 +1584,7 @@ CREATE TABLE outbox.event_1 (
 CREATE TABLE outbox.event_2 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1581,7 +1602,7 @@ CREATE TABLE outbox.event_2 (
 CREATE TABLE outbox.event_3 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1599,7 +1620,7 @@ CREATE TABLE outbox.event_3 (
 CREATE TABLE outbox.event_4 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1617,7 +1638,7 @@ CREATE TABLE outbox.event_4 (
 CREATE TABLE outbox.event_5 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1635,7 +1656,7 @@ CREATE TABLE outbox.event_5 (
 CREATE TABLE outbox.event_6 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1653,7 +1674,7 @@ CREATE TABLE outbox.event_6 (
 CREATE TABLE outbox.event_7 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1671,7 +1692,7 @@ CREATE TABLE outbox.event_7 (
 CREATE TABLE outbox.event_kept (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -2043,24 +2064,14 @@ CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, ob
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
 CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
-CREATE INDEX event_by_uid ON ONLY outbox.event USING btree (uid);
-CREATE INDEX event_0_uid_idx ON outbox.event_0 USING btree (uid);
 CREATE INDEX event_1_object_object_id_id_idx ON outbox.event_1 USING btree (object, object_id, id);
-CREATE INDEX event_1_uid_idx ON outbox.event_1 USING btree (uid);
 CREATE INDEX event_2_object_object_id_id_idx ON outbox.event_2 USING btree (object, object_id, id);
-CREATE INDEX event_2_uid_idx ON outbox.event_2 USING btree (uid);
 CREATE INDEX event_3_object_object_id_id_idx ON outbox.event_3 USING btree (object, object_id, id);
-CREATE INDEX event_3_uid_idx ON outbox.event_3 USING btree (uid);
 CREATE INDEX event_4_object_object_id_id_idx ON outbox.event_4 USING btree (object, object_id, id);
-CREATE INDEX event_4_uid_idx ON outbox.event_4 USING btree (uid);
 CREATE INDEX event_5_object_object_id_id_idx ON outbox.event_5 USING btree (object, object_id, id);
-CREATE INDEX event_5_uid_idx ON outbox.event_5 USING btree (uid);
 CREATE INDEX event_6_object_object_id_id_idx ON outbox.event_6 USING btree (object, object_id, id);
-CREATE INDEX event_6_uid_idx ON outbox.event_6 USING btree (uid);
 CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (object, object_id, id);
-CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
-CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
 CREATE UNIQUE INDEX one_open_run_per_object_and_condition ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text))) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
@@ -2090,31 +2101,22 @@ ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_kept_event_i
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_kept_pkey;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_0_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_0_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_0_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_1_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_1_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_1_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_2_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_2_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_2_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_3_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_3_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_3_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_4_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_4_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_4_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_5_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_5_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_5_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_6_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_6_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_6_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_7_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_7_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
 CREATE CONSTRAINT TRIGGER explaining_refuse AFTER INSERT ON outbox.explaining DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.refuse_explained();
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
@@ -2164,15 +2166,18 @@ REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.object TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_planned(statements text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_reader;
@@ -2181,6 +2186,7 @@ REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer)
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_wanted(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
@@ -2232,6 +2238,7 @@ GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.event_of(uid uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
@@ -2382,6 +2389,7 @@ REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], 
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.shortened_id(object_id text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
@@ -2406,6 +2414,7 @@ GRANT ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, b
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.uid_mark() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
