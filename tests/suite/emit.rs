@@ -166,6 +166,7 @@ fn every_event_is_found_by_its_uid_whoever_wrote_it() {
     db.psql("create table lost as select id, uid from outbox.event; delete from outbox.event");
     db.psql("select setval('outbox.event_id', 1, false)");
     db.psql("update item set n = 1 where id = 1");
-    let again = "select count(*), count(*) filter (where l.uid = e.uid) from outbox.event e join lost l using (id)";
+    let again =
+        "select count(*), count(*) filter (where l.uid = e.uid) from outbox.event e join lost l using (id)";
     assert_eq!(db.psql(again), "1|0");
 }
