@@ -30,10 +30,12 @@ as $$
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; body_error
 --   says why the envelope made no body; traceparent, trace_id and headers are what the event's transaction had set, unchecked;
---   occurred_at is when it happened, aged_from from when the delivery's age counts, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
+--   occurred_at is when it happened, aged_from from when the delivery's age counts, claimed_at the database's clock, by which the
+--   relay stamps what it sends: seconds since 1970.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
--- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed().
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed(),
+--   outbox.within_allowance().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
@@ -47,6 +49,7 @@ declare
     _body      text[];
     _envelope  record;
     _latest    boolean;
+    _counted   boolean;
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
@@ -59,15 +62,18 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped
+        select p.id, p.object_key, s.enveloped, s.counted
         from (
             select l.subscription from later l where l.subscription is not null
             union all
             select e.subscription from earlier e where e.subscription <= claim.start_after
         ) open
             join lateral (
-                select s.concurrency, s.envelope is not null as enveloped from outbox.subscription s
-                where s.id = open.subscription and s.status in ('active', 'failing') limit 1
+                select least(s.concurrency, case when s.max_deliveries is not null
+                        then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
+                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted from outbox.subscription s
+                where s.id = open.subscription and s.status in ('active', 'failing')
+                    and (s.expires_at is null or s.expires_at > _now) limit 1
             ) s on true
             left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
@@ -80,8 +86,8 @@ begin
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
-        bool_or(picked.object_key is not null)
-        into _ids, _enveloped, _latest
+        bool_or(picked.object_key is not null), bool_or(picked.counted)
+        into _ids, _enveloped, _latest, _counted
     from picked;
     if _ids is null then
         return;
@@ -90,6 +96,10 @@ begin
     perform outbox.require_home();
     if _latest then
         perform outbox.supersede_claimed(_ids);
+    end if;
+    if _counted then
+        _ids := outbox.within_allowance(_ids);
+        _enveloped := array(select e.id from unnest(_enveloped) as e (id) where e.id = any (_ids) order by e.id);
     end if;
     if _enveloped is not null then
         for _envelope in

@@ -8,7 +8,10 @@ as $$
 -- Arguments: as there.
 -- Locks: the subscriptions, FOR UPDATE SKIP LOCKED.
 -- Touches: delete outbox.subscription, which leaves a tombstone (outbox.keep_tombstone).
+declare
+    _before text := coalesce(current_setting('outbox.reason', true), '');
 begin
+    perform set_config('outbox.reason', 'the subscriber has ended it', true);
     delete from outbox.subscription s
     where s.id = any (array(
         select l.id
@@ -20,5 +23,6 @@ begin
                 for update skip locked
             ) l
         where r.outcome = 'gone'));
+    perform set_config('outbox.reason', _before, true);
 end
 $$;

@@ -67,7 +67,7 @@ CREATE SEQUENCE outbox.event_id
 CREATE TABLE outbox.event (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -85,6 +85,14 @@ CREATE TABLE outbox.event (
 PARTITION BY LIST (slot);
 CREATE FUNCTION outbox.body(event outbox.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.by_hand(done text, reason text, required boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.cancel(delivery bigint, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
@@ -139,7 +147,7 @@ CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean DEFAULT false) RETURNS text
+CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -151,24 +159,12 @@ CREATE FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) 
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text DEFAULT ''::text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
 CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) RETURNS boolean
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-CREATE FUNCTION outbox.capture_planned(statements text) RETURNS text
-    LANGUAGE sql IMMUTABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-CREATE FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
-    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) RETURNS text
@@ -193,10 +189,6 @@ CREATE FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object,
     AS ...;
 CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEFAULT NULL::text[]) RETURNS text
     LANGUAGE sql STABLE
-    SET search_path TO 'pg_catalog', 'pg_temp'
-    AS ...;
-CREATE FUNCTION outbox.capture_wanted(watch outbox.watch) RETURNS text
-    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
@@ -247,12 +239,24 @@ CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_runni
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.compact(subscription bigint, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, batch integer DEFAULT 100000) RETURNS TABLE(waiting bigint, superseded bigint, done bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.context_headers() RETURNS jsonb
     LANGUAGE plpgsql STABLE
+    AS ...;
+CREATE FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
     LANGUAGE plpgsql
@@ -301,7 +305,7 @@ CREATE FUNCTION outbox.due_leaves(moment timestamp with time zone) RETURNS TABLE
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text) RETURNS uuid
+CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, dedupe_key text DEFAULT NULL::text, dedupe_window interval DEFAULT '1 day'::interval, due_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -309,6 +313,19 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
+    AS ...;
+CREATE FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.end_delivery(delivery bigint, outcome text, reason text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.end_subscriptions(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -325,10 +342,6 @@ CREATE FUNCTION outbox.envelop(event outbox.event, envelope text, subscription b
     SET lc_monetary TO 'C'
     SET lc_numeric TO 'C'
     SET lc_time TO 'C'
-    AS ...;
-CREATE FUNCTION outbox.event_of(uid uuid) RETURNS bigint
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -507,7 +520,7 @@ CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint) RETURNS record
+CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -550,6 +563,10 @@ CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe r
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.remaining(subscription bigint, max_deliveries integer) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.render(object text, ids text[]) RETURNS SETOF outbox.rendered
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'auto'
@@ -564,8 +581,35 @@ CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reopen(deliveries bigint[], reason text) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.reopen_watches(part regclass) RETURNS TABLE(id integer, relation regclass, object text)
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.repair(action text, reason text DEFAULT NULL::text, deliveries bigint[] DEFAULT NULL::bigint[], subscription bigint DEFAULT NULL::bigint, subscriber text DEFAULT NULL::text, event_type text DEFAULT NULL::text, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, "from" timestamp with time zone DEFAULT NULL::timestamp with time zone, "to" timestamp with time zone DEFAULT NULL::timestamp with time zone, state text DEFAULT 'all'::text, dry_run boolean DEFAULT true, batch integer DEFAULT 10000) RETURNS TABLE(subscription_id bigint, subscriber_name text, dead bigint, waiting bigint, under_way bigint, done bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, subscription bigint DEFAULT NULL::bigint, subscriber text DEFAULT NULL::text, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, made_later boolean DEFAULT false, after bigint DEFAULT 0, batch integer DEFAULT 10000) RETURNS TABLE(subscription_id bigint, subscriber_name text, events bigint, open bigint, superseded bigint, next_after bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET enable_nestloop TO 'off'
+    AS ...;
+CREATE PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint DEFAULT NULL::bigint, IN subscriber text DEFAULT NULL::text, IN object text DEFAULT NULL::text, IN object_id text DEFAULT NULL::text, IN filter jsonb DEFAULT NULL::jsonb, IN made_later boolean DEFAULT false, IN after bigint DEFAULT 0, IN batch integer DEFAULT 10000)
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.replay_events(event_type text, object text, object_id text, filter jsonb, numbers boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.replay_pairs(few boolean, events text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
@@ -592,11 +636,15 @@ CREATE FUNCTION outbox.require_object_owner(object text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.require_subscriptions(subscription bigint, subscriber text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
+CREATE FUNCTION outbox.retry(delivery bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -623,6 +671,11 @@ CREATE FUNCTION outbox.schedule(wanted text DEFAULT NULL::text) RETURNS TABLE(na
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    SET "TimeZone" TO 'UTC'
+    SET "DateStyle" TO 'ISO'
+    SET "IntervalStyle" TO 'postgres'
+    SET bytea_output TO 'hex'
+    SET extra_float_digits TO '1'
     SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -653,11 +706,12 @@ CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempt
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.shortened_id(object_id text) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-    AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skip(delivery bigint, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) RETURNS boolean
@@ -704,9 +758,6 @@ CREATE FUNCTION outbox.turn_ring(skip text[] DEFAULT '{}'::text[], moment timest
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS ...;
-CREATE FUNCTION outbox.uid_mark() RETURNS text
-    LANGUAGE sql PARALLEL SAFE
-    AS ...;
 CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -730,6 +781,10 @@ CREATE FUNCTION outbox.why(event text, subscription bigint DEFAULT NULL::bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.within_allowance(deliveries bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -746,6 +801,12 @@ CREATE FUNCTION outbox.written(watch integer, slot smallint, events bigint[], si
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE TABLE outbox.allowance (
+    subscription bigint NOT NULL,
+    delivered integer DEFAULT 0 NOT NULL,
+    spent boolean DEFAULT false NOT NULL
+)
+WITH (fillfactor='70');
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
     INCREMENT BY 1
@@ -771,7 +832,7 @@ CREATE TABLE outbox.attempt (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 )
@@ -795,7 +856,7 @@ CREATE TABLE outbox.attempt_0 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -818,7 +879,7 @@ CREATE TABLE outbox.attempt_1 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -841,7 +902,7 @@ CREATE TABLE outbox.attempt_2 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -864,7 +925,7 @@ CREATE TABLE outbox.attempt_3 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -887,7 +948,7 @@ CREATE TABLE outbox.attempt_4 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -910,7 +971,7 @@ CREATE TABLE outbox.attempt_5 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -933,7 +994,7 @@ CREATE TABLE outbox.attempt_6 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -956,7 +1017,7 @@ CREATE TABLE outbox.attempt_7 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -979,7 +1040,7 @@ CREATE TABLE outbox.attempt_kept (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -1104,6 +1165,7 @@ CREATE TABLE outbox.subscription (
     on_exhausted text DEFAULT 'skip'::text NOT NULL,
     expires_at timestamp with time zone,
     max_deliveries integer,
+    gone_reason text,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
@@ -1219,7 +1281,8 @@ CREATE VIEW outbox.backlog AS
             count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
             max(d.attempt) AS attempts_max,
             min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
-            min(ARRAY[d.event_id, (d.event_slot)::bigint]) AS oldest
+            min(ARRAY[d.event_id, (d.event_slot)::bigint]) FILTER (WHERE (d.since IS NULL)) AS oldest,
+            min(d.since) FILTER (WHERE (d.since <= clock_timestamp())) AS since
            FROM outbox.delivery d
           GROUP BY d.subscription
         )
@@ -1234,8 +1297,8 @@ CREATE VIEW outbox.backlog AS
     o.waiting,
     o.attempts_max,
     o.next_attempt_at,
-    e.occurred_at AS oldest_at,
-    (clock_timestamp() - e.occurred_at) AS oldest_age,
+    LEAST(e.occurred_at, o.since) AS oldest_at,
+    (clock_timestamp() - LEAST(e.occurred_at, o.since)) AS oldest_age,
     COALESCE(r.rate, (0)::numeric) AS rate,
     make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta
    FROM (((open o
@@ -1245,7 +1308,7 @@ CREATE VIEW outbox.backlog AS
            FROM outbox.event e_1
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
-  ORDER BY e.occurred_at;
+  ORDER BY LEAST(e.occurred_at, o.since);
 CREATE VIEW outbox.unwatched AS
  SELECT (c.oid)::regclass AS relation,
     w.relation AS root,
@@ -1474,6 +1537,12 @@ CREATE TABLE outbox.dead_letter (
     died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     reason text NOT NULL
 );
+CREATE TABLE outbox.dedupe (
+    type text NOT NULL,
+    key text NOT NULL,
+    uid uuid NOT NULL,
+    held_until timestamp with time zone NOT NULL
+);
 CREATE TABLE outbox.definition_history (
     id bigint NOT NULL,
     applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -1548,7 +1617,7 @@ CREATE TABLE outbox.duty (
 CREATE TABLE outbox.event_0 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1566,7 +1635,7 @@ CREATE TABLE outbox.event_0 (
 CREATE TABLE outbox.event_1 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1584,7 +1653,7 @@ CREATE TABLE outbox.event_1 (
 CREATE TABLE outbox.event_2 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1602,7 +1671,7 @@ CREATE TABLE outbox.event_2 (
 CREATE TABLE outbox.event_3 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1620,7 +1689,7 @@ CREATE TABLE outbox.event_3 (
 CREATE TABLE outbox.event_4 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1638,7 +1707,7 @@ CREATE TABLE outbox.event_4 (
 CREATE TABLE outbox.event_5 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1656,7 +1725,7 @@ CREATE TABLE outbox.event_5 (
 CREATE TABLE outbox.event_6 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1674,7 +1743,7 @@ CREATE TABLE outbox.event_6 (
 CREATE TABLE outbox.event_7 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1692,7 +1761,7 @@ CREATE TABLE outbox.event_7 (
 CREATE TABLE outbox.event_kept (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
+    uid uuid DEFAULT gen_random_uuid() NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1763,6 +1832,7 @@ CREATE TABLE outbox.fan_out (
     event_id bigint NOT NULL,
     special boolean DEFAULT false NOT NULL,
     walked_to bigint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 CREATE VIEW outbox.fanning_out AS
@@ -1957,6 +2027,8 @@ ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_5 FOR VALUES IN ('5'
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_6 FOR VALUES IN ('6');
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_7 FOR VALUES IN ('7');
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_kept DEFAULT;
+ALTER TABLE ONLY outbox.allowance
+    ADD CONSTRAINT allowance_pkey PRIMARY KEY (subscription);
 ALTER TABLE ONLY outbox.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.attempt_0
@@ -1985,6 +2057,8 @@ ALTER TABLE ONLY outbox.changed
     ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
+ALTER TABLE ONLY outbox.dedupe
+    ADD CONSTRAINT dedupe_pkey PRIMARY KEY (type, key);
 ALTER TABLE ONLY outbox.definition_history
     ADD CONSTRAINT definition_history_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.delivery
@@ -2049,6 +2123,7 @@ ALTER TABLE ONLY outbox.uncaptured
     ADD CONSTRAINT uncaptured_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.watch
     ADD CONSTRAINT watch_pkey PRIMARY KEY (id);
+CREATE INDEX allowance_spent ON outbox.allowance USING btree (subscription) WHERE spent;
 CREATE INDEX attempt_by_event ON ONLY outbox.attempt USING btree (event_id, subscription);
 CREATE INDEX attempt_0_event_id_subscription_idx ON outbox.attempt_0 USING btree (event_id, subscription);
 CREATE INDEX attempt_1_event_id_subscription_idx ON outbox.attempt_1 USING btree (event_id, subscription);
@@ -2060,18 +2135,29 @@ CREATE INDEX attempt_6_event_id_subscription_idx ON outbox.attempt_6 USING btree
 CREATE INDEX attempt_7_event_id_subscription_idx ON outbox.attempt_7 USING btree (event_id, subscription);
 CREATE INDEX attempt_kept_event_id_subscription_idx ON outbox.attempt_kept USING btree (event_id, subscription);
 CREATE INDEX dead_letter_by_subscription ON outbox.dead_letter USING btree (subscription, died_at);
+CREATE INDEX dedupe_over ON outbox.dedupe USING btree (held_until);
 CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, object_key) WHERE (object_key IS NOT NULL);
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
 CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
+CREATE INDEX event_by_uid ON ONLY outbox.event USING btree (uid);
+CREATE INDEX event_0_uid_idx ON outbox.event_0 USING btree (uid);
 CREATE INDEX event_1_object_object_id_id_idx ON outbox.event_1 USING btree (object, object_id, id);
+CREATE INDEX event_1_uid_idx ON outbox.event_1 USING btree (uid);
 CREATE INDEX event_2_object_object_id_id_idx ON outbox.event_2 USING btree (object, object_id, id);
+CREATE INDEX event_2_uid_idx ON outbox.event_2 USING btree (uid);
 CREATE INDEX event_3_object_object_id_id_idx ON outbox.event_3 USING btree (object, object_id, id);
+CREATE INDEX event_3_uid_idx ON outbox.event_3 USING btree (uid);
 CREATE INDEX event_4_object_object_id_id_idx ON outbox.event_4 USING btree (object, object_id, id);
+CREATE INDEX event_4_uid_idx ON outbox.event_4 USING btree (uid);
 CREATE INDEX event_5_object_object_id_id_idx ON outbox.event_5 USING btree (object, object_id, id);
+CREATE INDEX event_5_uid_idx ON outbox.event_5 USING btree (uid);
 CREATE INDEX event_6_object_object_id_id_idx ON outbox.event_6 USING btree (object, object_id, id);
+CREATE INDEX event_6_uid_idx ON outbox.event_6 USING btree (uid);
 CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (object, object_id, id);
+CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
+CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
 CREATE UNIQUE INDEX one_open_run_per_object_and_condition ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text))) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
@@ -2079,6 +2165,7 @@ CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern,
 CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_expiring ON outbox.subscription USING btree (expires_at) WHERE ((status <> 'gone'::text) AND (expires_at IS NOT NULL));
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
 CREATE INDEX subscription_special ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
@@ -2101,22 +2188,31 @@ ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_kept_event_i
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_kept_pkey;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_0_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_0_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_0_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_1_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_1_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_1_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_2_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_2_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_2_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_3_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_3_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_3_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_4_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_4_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_4_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_5_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_5_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_5_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_6_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_6_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_6_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_7_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_7_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
+ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
 CREATE CONSTRAINT TRIGGER explaining_refuse AFTER INSERT ON outbox.explaining DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.refuse_explained();
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
@@ -2157,6 +2253,9 @@ GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.by_hand(done text, reason text, required boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.cancel(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.cancel(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
@@ -2166,18 +2265,15 @@ REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.object TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.capture_planned(statements text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_reader;
@@ -2186,7 +2282,6 @@ REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer)
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_wanted(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
@@ -2207,9 +2302,13 @@ REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.define_object(object text, root regclass, builder text, gate text, id text, mode text, data text, on_error text, history boolean, only_columns text[], ignored_columns text[], condition text, verbs jsonb, row_bytes_max integer, path text) FROM PUBLIC;
@@ -2230,15 +2329,17 @@ GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.drop_through(relation regclass, through text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.drop_through(relation regclass, through text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_delivery(delivery bigint, outcome text, reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_subscriptions(batch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.event_of(uid uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
@@ -2326,9 +2427,9 @@ REVOKE ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions tex
 GRANT ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
-GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
@@ -2341,12 +2442,22 @@ REVOKE ALL ON FUNCTION outbox.register_object(object text, root regclass, builde
 GRANT ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.remaining(subscription bigint, max_deliveries integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[], heads outbox.object_head[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reopen(deliveries bigint[], reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text, dry_run boolean, subscription bigint, subscriber text, object text, object_id text, filter jsonb, made_later boolean, after bigint, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text, dry_run boolean, subscription bigint, subscriber text, object text, object_id text, filter jsonb, made_later boolean, after bigint, batch integer) TO outbox_admin;
+REVOKE ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint, IN subscriber text, IN object text, IN object_id text, IN filter jsonb, IN made_later boolean, IN after bigint, IN batch integer) FROM PUBLIC;
+GRANT ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint, IN subscriber text, IN object text, IN object_id text, IN filter jsonb, IN made_later boolean, IN after bigint, IN batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.replay_events(event_type text, object text, object_id text, filter jsonb, numbers boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.replay_pairs(few boolean, events text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -2359,10 +2470,11 @@ REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_object_owner(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.require_subscriptions(subscription bigint, subscriber text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.retry(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.retry(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.rewatch(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
@@ -2389,9 +2501,10 @@ REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], 
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.shortened_id(object_id text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.skip(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.skip(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
@@ -2414,7 +2527,6 @@ GRANT ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, b
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.uid_mark() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
@@ -2429,10 +2541,14 @@ GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) T
 REVOKE ALL ON FUNCTION outbox.why(event text, subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.within_allowance(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_rendered(object outbox.object, touched outbox.touched[], heads outbox.object_head[], rendered outbox.rendered[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.allowance TO outbox_reader;
+GRANT SELECT ON TABLE outbox.allowance TO outbox_admin;
+GRANT UPDATE(spent) ON TABLE outbox.allowance TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -2503,6 +2619,7 @@ GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_reason) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
@@ -2518,6 +2635,8 @@ GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
 GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
 GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
+GRANT SELECT ON TABLE outbox.dedupe TO outbox_reader;
+GRANT SELECT ON TABLE outbox.dedupe TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;
