@@ -56,18 +56,19 @@ begin
         end if;
         _last := (select s.last_value from outbox.delivery_id_seq s);
     end if;
+    _id := nextval('outbox.event_id');
+    _uid := outbox.event_uid(_id);
     if emit.dedupe_key is not null then
         select k.uid, k.is_new into _uid, _is_new
-        from outbox.claim_key(emit.event_type, emit.dedupe_key, emit.dedupe_window) k;
+        from outbox.claim_key(emit.event_type, emit.dedupe_key, emit.dedupe_window, _uid) k;
         if not _is_new then
             return _uid;
         end if;
     end if;
-    insert into outbox.event as e (slot, uid, type, object, object_id, occurred_at, data, source, trace_id, traceparent, headers)
-    values (_slot, coalesce(_uid, gen_random_uuid()), emit.event_type, emit.object, _object_id, _now, _data,
+    insert into outbox.event (slot, id, uid, type, object, object_id, occurred_at, data, source, trace_id, traceparent, headers)
+    values (_slot, _id, _uid, emit.event_type, emit.object, _object_id, _now, _data,
         nullif(current_setting('outbox.source', true), ''),
-        nullif(current_setting('outbox.trace_id', true), ''), nullif(current_setting('outbox.traceparent', true), ''), outbox.context_headers())
-    returning e.id, e.uid into _id, _uid;
+        nullif(current_setting('outbox.trace_id', true), ''), nullif(current_setting('outbox.traceparent', true), ''), outbox.context_headers());
     -- The event is not read again where it need not be: that would hold the leaves of all days until the transaction ends.
     if exists (
         select from outbox.subscription s

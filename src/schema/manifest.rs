@@ -102,6 +102,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/endpoint.sql",
     "functions/envelop.sql",
     "functions/event_of.sql",
+    "functions/event_uid.sql",
     "functions/excluded_words.sql",
     "functions/expand.sql",
     "functions/explain.sql",
