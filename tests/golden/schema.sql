@@ -183,6 +183,10 @@ CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEF
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -506,6 +510,10 @@ CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count 
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.read_signing_secret(secret text, OUT kind text, OUT bytes bytea, OUT reference text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.readers() RETURNS text[]
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -548,6 +556,10 @@ CREATE FUNCTION outbox.reopen_watches(part regclass) RETURNS TABLE(id integer, r
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.report_certificates(relay text, certificates jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -585,6 +597,10 @@ CREATE FUNCTION outbox.rewatch(relation regclass DEFAULT NULL::regclass) RETURNS
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.ring() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval DEFAULT '1 day'::interval, secret text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -637,6 +653,10 @@ CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempt
     AS ...;
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.signing_public_key(subscription bigint) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1425,6 +1445,17 @@ CREATE VIEW outbox.broken_watch AS
                 END),
             again.edited
           WHERE (known.is_root AND (o.builder_kind = 'view'::text) AND (to_regclass(o.builder) IS NULL))) problem);
+CREATE TABLE outbox.certificate (
+    relay text NOT NULL,
+    use text NOT NULL,
+    name text NOT NULL,
+    fingerprint text NOT NULL,
+    subject text NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT use_is_known CHECK ((use = ANY (ARRAY['current'::text, 'next'::text, 'ca'::text, 'peer'::text])))
+);
 CREATE UNLOGGED TABLE outbox.changed (
     xid xid8 NOT NULL,
     n bigint NOT NULL,
@@ -1491,7 +1522,8 @@ CREATE VIEW outbox.delivery_history AS
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response,
     a.id AS attempt_id,
-    e.trace_id
+    e.trace_id,
+    a.tls
    FROM ((outbox.attempt a
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
@@ -1693,6 +1725,29 @@ CREATE TABLE outbox.event_type (
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_dotted_words CHECK (((name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text) AND (length(name) <= 200)))
 );
+CREATE TABLE outbox.relay (
+    name text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    release text NOT NULL,
+    doorbell text,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped_at timestamp with time zone
+);
+CREATE VIEW outbox.expiring AS
+ SELECT c.not_after,
+    round((EXTRACT(epoch FROM (c.not_after - clock_timestamp())) / (86400)::numeric), 1) AS days_left,
+    c.use,
+    c.name,
+    c.subject,
+    c.fingerprint,
+    array_agg(c.relay ORDER BY c.relay) AS relays,
+    max(c.seen_at) AS seen_at
+   FROM (outbox.certificate c
+     JOIN outbox.relay r ON (((r.name = c.relay) AND (r.stopped_at IS NULL) AND (r.last_seen_at > (clock_timestamp() - '1 day'::interval)))))
+  GROUP BY c.use, c.name, c.fingerprint, c.subject, c.not_after
+  ORDER BY c.not_after;
 CREATE UNLOGGED TABLE outbox.explaining (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     asked integer DEFAULT 0 NOT NULL
@@ -1829,16 +1884,6 @@ CREATE TABLE outbox.refinery_schema_history (
     applied_on character varying(255),
     checksum character varying(255)
 );
-CREATE TABLE outbox.relay (
-    name text NOT NULL,
-    host text NOT NULL,
-    pid integer NOT NULL,
-    release text NOT NULL,
-    doorbell text,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    stopped_at timestamp with time zone
-);
 CREATE UNLOGGED TABLE outbox.sealing (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL
 )
@@ -1859,8 +1904,15 @@ CREATE TABLE outbox.setting (
 CREATE TABLE outbox.signing_key (
     id bigint NOT NULL,
     subscription bigint NOT NULL,
-    secret bytea NOT NULL,
+    kind text DEFAULT 'v1'::text NOT NULL,
+    secret bytea,
+    reference text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    retires_at timestamp with time zone,
+    CONSTRAINT a_reference_has_a_name_and_no_secret CHECK ((((kind = 'reference'::text) = (secret IS NULL)) AND ((kind = 'reference'::text) = (reference IS NOT NULL)))),
+    CONSTRAINT a_v1a_secret_is_32_or_64_bytes CHECK (((kind <> 'v1a'::text) OR (length(secret) = ANY (ARRAY[32, 64])))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['v1'::text, 'v1a'::text, 'reference'::text]))),
+    CONSTRAINT reference_is_a_plain_name CHECK ((reference ~ '^[a-z][a-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT secret_is_1_to_512_bytes CHECK (((length(secret) >= 1) AND (length(secret) <= 512)))
 );
 ALTER TABLE outbox.signing_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1960,6 +2012,8 @@ ALTER TABLE ONLY outbox.awaiting
     ADD CONSTRAINT awaiting_pkey PRIMARY KEY (xid, event_id);
 ALTER TABLE ONLY outbox.backfill_run
     ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (relay, use, name, fingerprint);
 ALTER TABLE ONLY outbox.changed
     ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
@@ -2181,6 +2235,8 @@ REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer)
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
@@ -2326,6 +2382,7 @@ REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.read_signing_secret(secret text, OUT kind text, OUT bytes bytea, OUT reference text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_explained() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
@@ -2340,6 +2397,8 @@ REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[
 REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.report_certificates(relay text, certificates jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.report_certificates(relay text, certificates jsonb) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -2361,6 +2420,8 @@ GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval, secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_admin;
@@ -2382,6 +2443,8 @@ REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], 
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.signing_public_key(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.signing_public_key(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
@@ -2505,6 +2568,8 @@ GRANT SELECT ON TABLE outbox.unwatched TO outbox_reader;
 GRANT SELECT ON TABLE outbox.unwatched TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.certificate TO outbox_reader;
+GRANT SELECT ON TABLE outbox.certificate TO outbox_admin;
 GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
 GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
@@ -2540,6 +2605,10 @@ GRANT SELECT ON TABLE outbox.event_kept TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event_kept TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_type TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.event_type TO outbox_admin;
+GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
+GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
+GRANT SELECT ON TABLE outbox.expiring TO outbox_reader;
+GRANT SELECT ON TABLE outbox.expiring TO outbox_admin;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_reader;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
@@ -2555,8 +2624,6 @@ GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_admin;
-GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
-GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
 GRANT SELECT ON TABLE outbox.sealing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.sealing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.setting TO outbox_reader;
