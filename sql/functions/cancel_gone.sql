@@ -11,7 +11,8 @@ as $$
 -- Arguments: batch, how many deliveries to cancel at most, and dead letters to delete.
 -- Returns: how many were cancelled; call again when it equals batch.
 -- Locks: the deliveries, FOR UPDATE SKIP LOCKED.
--- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health; insert outbox.attempt.
+-- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health, outbox.lane,
+--   outbox.lane_wake, outbox.barrier; insert outbox.attempt.
 declare
     _now   timestamptz := clock_timestamp();
     _count integer;
@@ -68,6 +69,12 @@ begin
             and not exists (select from outbox.delivery d where d.subscription = s.id)
             and not exists (select from outbox.dead_letter l where l.subscription = s.id)
         returning s.id
+    ), lanes as (
+        delete from outbox.lane l using purged where l.subscription = purged.id
+    ), wakes as (
+        delete from outbox.lane_wake w using purged where w.subscription = purged.id
+    ), barriers as (
+        delete from outbox.barrier b using purged where b.subscription = purged.id
     )
     delete from outbox.subscription_health h using purged where h.subscription = purged.id;
     return _count;

@@ -6,10 +6,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Deletes dead letters older than dead_letter_retention, and of the kept leaf what has had its time and nobody needs any more:
 -- an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an attempt of a delivery that has ended
--- whose event is gone. So what became of a kept delivery can be read for as long as of any other.
+-- whose event is gone, and what is known of lanes that had nothing to send for as long as history reaches. So what became of a kept delivery can be read for as long as of any other.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
--- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
+-- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept, outbox.lane; see outbox.sweep_lanes(); select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
 declare
     _setting outbox.setting;
 begin
@@ -58,5 +58,9 @@ begin
     )
     delete from outbox.attempt_kept k using picked p where k.slot = p.slot and k.id = p.id;
     get diagnostics attempts = row_count;
+    delete from outbox.lane l
+    where l.touched_at < purge_old.moment - _setting.retention and l.blocked_by is null
+        and not exists (select from outbox.delivery d where d.subscription = l.subscription and d.lane = l.lane);
+    perform outbox.sweep_lanes();
 end
 $$;

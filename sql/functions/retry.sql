@@ -20,18 +20,21 @@ begin
             and exists (select from outbox.subscription s where s.id = l.subscription and s.status <> 'gone')
         returning l.*
     )
-    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, object_key)
+    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, object_key, lane, due_at)
     overriding system value
     select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt, (
         select outbox.object_key(e.object, e.object_id)
         from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
-        where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id)
+        where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id),
+        -- It waits for its turn, and outbox.release_lanes() wakes its lane.
+        dead.lane, case when dead.lane is null then clock_timestamp() else 'infinity' end
     from dead
     returning d.* into _open;
     if not found then
-        -- A leased one is being sent at this moment: that is the retry.
+        -- A leased one is being sent at this moment: that is the retry. One that waits for its turn goes on waiting.
         update outbox.delivery d
-        set due_at = case when d.leased_by is null or d.due_at <= clock_timestamp() then clock_timestamp() else d.due_at end
+        set due_at = case when d.leased_by is null and d.due_at < 'infinity' or d.due_at <= clock_timestamp() then clock_timestamp()
+            else d.due_at end
         where d.id = retry.delivery
         returning d.* into _open;
     end if;

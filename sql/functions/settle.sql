@@ -27,7 +27,8 @@ as $$
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
 -- Returns: how many of the reports were late.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
--- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
+-- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
+--   outbox.settle_lanes().
 declare
     _now  timestamptz := clock_timestamp();
     _slot smallint := outbox.slot(_now);
@@ -37,6 +38,7 @@ begin
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
     perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
         settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
+    perform outbox.settle_lanes(settle.deliveries, settle.attempts, settle.outcomes);
     with report as (
         select * from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
@@ -56,7 +58,7 @@ begin
     ), finished as (
         delete from outbox.delivery d using decisive r
         where d.id = r.delivery and r.outcome is not null and (d.attempt = r.attempt or r.outcome = 'delivered')
-        returning d.id, r.attempt
+        returning d.id, r.attempt, d.lane
     ), waiting as (
         update outbox.delivery d
         set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null
@@ -66,9 +68,9 @@ begin
     ), applied as (
         select f.id, f.attempt from finished f union all select w.id, w.attempt from waiting w
     ), dead as (
-        insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason)
+        insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason, lane)
         select r.delivery, r.subscription, r.event_slot, r.event_id, r.attempt,
-            coalesce(r.error, 'status ' || r.status, r.class, 'unknown')
+            coalesce(r.error, 'status ' || r.status, r.class, 'unknown'), f.lane
         from report r join finished f on f.id = r.delivery and f.attempt = r.attempt
         where r.outcome = 'dead'
     ), ledger as (

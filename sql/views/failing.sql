@@ -13,7 +13,7 @@ select s.id as subscription,
     h.last_error_class,
     h.last_error,
     (select count(*) from outbox.delivery d where d.subscription = s.id) as open,
-    (select min(d.due_at) from outbox.delivery d where d.subscription = s.id) as next_attempt_at,
+    (select min(d.due_at) from outbox.delivery d where d.subscription = s.id and d.due_at < 'infinity') as next_attempt_at,
     (select count(*) from outbox.dead_letter l where l.subscription = s.id) as dead_letters
 from outbox.subscription s left join outbox.subscription_health h on h.subscription = s.id
 where s.status <> 'gone'
