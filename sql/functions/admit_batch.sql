@@ -2,7 +2,8 @@ create or replace function outbox.admit_batch(
     subscription bigint, strict boolean, all_of_them boolean, moment timestamptz, batch integer, out looked integer, out admitted integer
 )
 language plpgsql
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off
 as $$
 -- Gives deliveries their lanes: the next ones in the order in which they became due. What is the lowest of its lane stays due; the
 -- others are parked (due_at infinity) until outbox.wake_lanes() has them rise. Events without object have a lane each.
@@ -11,6 +12,7 @@ as $$
 -- lies behind them gets its turn. Asked for all of them it passes these by.
 -- An event that relays have yet to make deliveries of (outbox.fan_out) holds up those above it: in one snapshot it is there, or its
 -- deliveries are. One that somebody has locked holds up those of its lane.
+-- Whatever is paired with a batch is probed by index (LIMIT, any) or hashed: no estimate of the moment has it scan a table.
 -- Arguments: subscription, whose lanes the caller has locked; strict, one lane for all; all_of_them, the batch counts what is admitted;
 --   moment, when it is; batch, how many.
 -- Returns: looked, how many there were; admitted, how many of these got a lane.
@@ -48,15 +50,18 @@ begin
         where h.lane is null or k.event_id < h.event_id
     ), first as materialized (
         -- leads: nothing of its lane is lower, and nothing stops it.
-        select t.lane, o.id as former, b.blocked_by is not null as blocked,
-            b.blocked_by is null and (o.id is null or (t.event_id, t.id) < (o.event_id, o.id)) as leads
+        select t.lane, o.id as former, b.blocked is not null as blocked,
+            b.blocked is null and (o.id is null or (t.event_id, t.id) < (o.event_id, o.id)) as leads
         from taken t
             left join lateral (
                 select d.id, d.event_id from outbox.delivery d
                 where d.subscription = admit_batch.subscription and d.lane = t.lane
                 order by d.event_id, d.id limit 1
             ) o on true
-            left join outbox.lane b on b.subscription = admit_batch.subscription and b.lane = t.lane and b.blocked_by is not null
+            left join lateral (
+                select true as blocked from outbox.lane l
+                where l.subscription = admit_batch.subscription and l.lane = t.lane and l.blocked_by is not null limit 1
+            ) b on true
         where t.nth = 1
     ), placed as (
         update outbox.delivery d
@@ -64,7 +69,7 @@ begin
             due_at = case when f.leads and t.nth = 1 or d.leased_by is not null and d.due_at > admit_batch.moment then d.due_at
                 else 'infinity' end
         from taken t join first f on f.lane = t.lane
-        where d.id = t.id
+        where d.id = any (array(select i.id from taken i)) and d.id = t.id
         returning d.id
     ), overtaken as (
         -- It came late, or was retried: the former head waits. One that is being sent is let be.

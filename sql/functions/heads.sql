@@ -1,6 +1,7 @@
 create or replace function outbox.heads(subscription bigint, moment timestamptz, places integer) returns table (id bigint, object_key bigint)
 language plpgsql
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 -- What of an ordered subscription may be sent now: of each lane the lowest delivery, when it is due, nothing blocks the lane, and the
 -- barrier, if there is one, is behind it. That is asked here, of each, whoever made it due.

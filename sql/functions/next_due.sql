@@ -29,9 +29,9 @@ begin
                  where d.subscription = o.subscription and d.due_at > _since and d.due_at < 'infinity'
                  order by d.due_at limit 1)
                 union all
-                (select clock_timestamp() + greatest(interval '50 ms', least(interval '5 s', (
-                    select (clock_timestamp() - b.since) / 2 from outbox.barrier b
-                    where s.barrier and b.subscription = s.id and b.horizon is not null)))
+                (select clock_timestamp() + greatest(interval '50 ms', (
+                    select least((clock_timestamp() - b.since) / 2, interval '5 s') from outbox.barrier b
+                    where s.barrier and b.subscription = s.id and b.horizon is not null))
                  where s.ordered and (
                      exists (select from outbox.lane_wake w where w.subscription = s.id)
                      or exists (

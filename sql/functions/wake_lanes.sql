@@ -1,6 +1,7 @@
 create or replace function outbox.wake_lanes(subscription bigint, park boolean, moment timestamptz, batch integer) returns boolean
 language plpgsql
-set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off
+set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+set enable_seqscan = off set enable_bitmapscan = off set enable_nestloop = off set jit = off
 as $$
 -- Lets the lowest delivery of each lane rise in which something has ended. A blocked lane stays as it is; or what it holds is put
 -- aside as dead letters, each with its reason on record, when that is what the subscription wants.
@@ -56,7 +57,7 @@ begin
             where b.subscription = wake_lanes.subscription and b.lane = any (_blocked) and b.blocked_by is not null
             limit wake_lanes.batch
         ), ended as (
-            delete from outbox.delivery d using picked p where d.id = p.id
+            delete from outbox.delivery d using picked p where d.id = any (array(select i.id from picked i)) and d.id = p.id
             returning d.id, d.subscription, d.event_slot, d.event_id, d.attempt, d.lane,
                 format('put aside behind delivery %s, which was given up', p.blocked_by) as reason
         ), dead as (
