@@ -61,6 +61,8 @@ mod mistakes;
 mod objects;
 mod ops_client;
 mod ops_http;
+mod order;
+mod order_relay;
 mod partitions;
 mod pooler;
 mod post;
