@@ -1,6 +1,6 @@
 create or replace function outbox.admit(moment timestamptz, batch integer default 500) returns bigint[]
 language plpgsql
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 -- Ordered subscriptions: puts deliveries that are new into their lanes and lets the next ones rise, so that outbox.heads() finds
 -- what may be sent and nothing else. Each delivery is admitted once and rises once, however many lie before or behind it.
@@ -59,13 +59,9 @@ begin
         select s.id, s.ordering, s.barrier, s.on_exhausted into _subscription
         from outbox.subscription s
         where s.id = _candidate and s.ordering <> 'none' and s.status in ('active', 'failing');
-        if not found or not exists (
-            select from outbox.delivery d where d.subscription = _candidate and d.due_at <= admit.moment
-            union all
-            select from outbox.lane_wake w where w.subscription = _candidate)
-        then
-            continue;
-        end if;
+        continue when not found or coalesce(
+            (select true from outbox.delivery d where d.subscription = _candidate and d.due_at <= admit.moment order by d.due_at limit 1),
+            (select true from outbox.lane_wake w where w.subscription = _candidate limit 1)) is null;
         perform outbox.require_home();
         if _subscription.barrier then
             perform outbox.pass_barrier(_candidate, _drawn, admit.moment);

@@ -22,9 +22,9 @@ begin
             select o.id from outbox.delivery o
             where o.subscription = heads.subscription and o.lane = d.lane
             order by o.event_id, o.id limit 1)
-        and not exists (
-            select from outbox.lane b
-            where b.subscription = heads.subscription and b.lane = d.lane and b.blocked_by is not null)
+        and (
+            select true from outbox.lane b
+            where b.subscription = heads.subscription and b.lane = d.lane and b.blocked_by is not null limit 1) is null
     order by d.due_at, d.id
     limit heads.places
     for update of d skip locked;

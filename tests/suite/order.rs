@@ -50,8 +50,7 @@ fn of_each_object_one_at_a_time() {
         &[
             ("select take()", "1,2,6,7,8"),
             ("select take()", "-"),
-            ("select done(2), take()", "0|-"),
-            // Each statement sees what the one before has done.
+            ("select done(2)", "0"),
             ("select take()", "4"),
             ("select done(1, null)", "0"),
             ("select take()", "1"),
@@ -170,7 +169,6 @@ fn a_lane_goes_on_however_its_head_ended() {
     db.psql("select outbox.purge_old()");
     assert_eq!(db.psql("select take()"), "6");
     db.psql("select done(6); delete from outbox.subscription; select outbox.cancel_gone()");
-    db.psql("update outbox.subscription set updated_at = now() - interval '9 days' where false");
     assert_eq!(db.psql("select count(*), (select count(*) from outbox.lane) from outbox.delivery"), "0|1");
     // Nothing to send for as long as history reaches: it is forgotten.
     db.psql("update outbox.lane set touched_at = touched_at - interval '1 year'; select outbox.purge_old()");
@@ -235,11 +233,11 @@ fn blocked_behind_what_was_given_up_until_that_is_retried_or_deleted() {
             // It fails again: blocked again. Deleted, it is given up for good.
             ("select done(1, 'dead')", "0"),
             ("select take()", "-"),
-            ("delete from outbox.dead_letter", "DELETE 1"),
+            ("delete from outbox.dead_letter", ""),
             ("select take()", "3"),
             // Another policy.
             ("select done(3, 'dead')", "0"),
-            ("update outbox.subscription set on_exhausted = 'skip'", "UPDATE 1"),
+            ("update outbox.subscription set on_exhausted = 'skip'", ""),
             ("select take()", "5"),
             // What was skipped and is retried comes before what is still open.
             ("select outbox.retry(delivery) is not null from outbox.dead_letter", "t"),
@@ -322,7 +320,7 @@ async fn a_barrier_waits_for_whoever_may_still_commit_a_lower_event() {
     assert_eq!(db.psql(take), "-");
     assert_eq!(db.psql("select outbox.next_due(0) between 1 and 5000"), "t");
     older.execute("commit").await;
-    assert_eq!(db.psql(take), "1 1,3 1,3 2");
+    assert_eq!(db.psql(take), "1 1,2 1,3 1,3 2");
     db.psql("select done(1)");
     sent("2", 1);
     // Other transactions than those that were there do not matter.
@@ -371,12 +369,12 @@ fn order_can_be_asked_for_and_given_up_at_any_time() {
         &db,
         &[
             ("select take(2)", "1,2"),
-            ("update outbox.subscription set ordering = 'object'", "UPDATE 1"),
+            ("update outbox.subscription set ordering = 'object'", ""),
             ("select take()", "-"),
             (parked, "3|5"),
             ("select done(1), done(2)", "0|0"),
             ("select take()", "3,4"),
-            ("update outbox.subscription set ordering = 'strict'", "UPDATE 1"),
+            ("update outbox.subscription set ordering = 'strict'", ""),
             (parked, "0|0"),
             ("select take()", "-"),
             ("select done(4)", "0"),
@@ -385,7 +383,7 @@ fn order_can_be_asked_for_and_given_up_at_any_time() {
             ("select take()", "5"),
             ("select publish('{}', 'a')", "6"),
             ("select take()", "-"),
-            ("update outbox.subscription set ordering = 'none'", "UPDATE 1"),
+            ("update outbox.subscription set ordering = 'none'", ""),
             (parked, "0|0"),
             ("select count(*) from outbox.lane", "0"),
             ("select take()", "6"),
@@ -425,11 +423,11 @@ fn nobody_misreads_what_waits_for_its_turn() {
             ("select state, due_at from outbox.event e, outbox.find(e.uid::text) where e.id = 3", "waiting|"),
             ("select open, due_at, due_for, first_due from outbox.measure(10)", "5|||"),
             ("select outbox.next_due(0) between 30000 and 36000", "t"),
-            ("delete from outbox.delivery where attempt > 0", "DELETE 1"),
+            ("delete from outbox.delivery where attempt > 0", ""),
             ("select outbox.next_due(0) between 1 and 60", "t"),
             (
                 "insert into outbox.subscription_health (subscription, consecutive_failures) values (1, 1)",
-                "INSERT 0 1",
+                "",
             ),
             ("select next_attempt_at from outbox.failing", ""),
             ("select take(0)", "-"),

@@ -7,7 +7,7 @@ use std::thread;
 use crate::stage::{HASTY, SOON, Stage};
 use crate::support::{Reply, Request};
 
-const KEYS: u64 = 10;
+const KEYS: usize = 10;
 const WRITERS: usize = 8;
 const UPDATES: usize = 25;
 
@@ -47,10 +47,13 @@ fn record(stage: &Stage) -> Arrivals {
 
 /// Writers that all change the same few rows.
 fn write(stage: &Stage) {
-    let update = format!("update orders set total = total + 1 where id = 1 + floor(random() * {KEYS});");
     thread::scope(|scope| {
-        for _ in 0..WRITERS {
-            scope.spawn(|| stage.db.psql(&update.repeat(UPDATES)));
+        for writer in 0..WRITERS {
+            let updates = (0..UPDATES).map(|nth| {
+                format!("update orders set total = total + 1 where id = {};", 1 + (writer * 7 + nth * 3) % KEYS)
+            });
+            let updates: String = updates.collect();
+            scope.spawn(move || stage.db.psql(&updates));
         }
     });
 }
