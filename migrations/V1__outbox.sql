@@ -333,6 +333,7 @@ create table outbox.subscription (
     constraint disable_after_is_1_minute_to_90_days check (disable_after between '1 minute' and '90 days'),
     constraint breaker_after_is_1_to_1000 check (breaker_after between 1 and 1000),
     constraint ordering_is_known check (ordering in ('none', 'object', 'strict')),
+    constraint barrier_needs_an_order check (not barrier or ordering <> 'none'),
     constraint on_exhausted_is_known check (on_exhausted in ('skip', 'block', 'park')),
     constraint max_deliveries_is_1_or_more check (max_deliveries >= 1)
 );
@@ -347,6 +348,9 @@ create index subscription_special on outbox.subscription (pattern) where status 
 create unique index one_subscription_per_pattern_and_url on outbox.subscription
     (subscriber, pattern, md5(url), coalesce('=' || object_id, ''), md5(coalesce(filter::text, '')), md5(coalesce(filter_path::text, '')))
     where status <> 'gone';
+
+-- Each claim asks whether any wants order.
+create index subscription_ordered on outbox.subscription (id) where ordering <> 'none';
 
 -- Housekeeping looks for removed ones all the time, and there may be 100,000 others.
 create index subscription_gone on outbox.subscription (id) where status = 'gone';
@@ -465,7 +469,8 @@ create index dedupe_over on outbox.dedupe (held_until);
 -- The duty to bring one event to one subscription. A row is open work; finishing deletes it. due_at is when it may be
 -- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row. object_key names the
 -- object, where a newer event takes the place of older ones (mode latest). since is when its age begins where that is not when the
--- event occurred: it was published for later, retried or replayed.
+-- event occurred: it was published for later, retried or replayed. lane is whose turn it must wait for, where the
+-- subscription wants order: null until outbox.admit() has seen it; what is not first in its lane has due_at infinity.
 create table outbox.delivery (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
@@ -476,11 +481,49 @@ create table outbox.delivery (
     retry_base   integer     not null default 0,
     leased_by    text,
     object_key   bigint,
-    since        timestamptz
+    since        timestamptz,
+    lane         bigint
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);
 create index delivery_by_object on outbox.delivery (subscription, object_key) where object_key is not null;
+-- The order of a lane, and what of all lanes may be claimed when; other deliveries have no entry in either.
+create index delivery_by_lane on outbox.delivery (subscription, lane, event_id, id) where lane is not null;
+create index delivery_ready_in_order on outbox.delivery (subscription, due_at, id) where lane is not null;
+
+-- Lanes of ordered subscriptions: those of one object's events (lane is outbox.object_key()), or lane 0 for all events.
+--   event_id, seq  the last event that the subscriber took, and its number among those of its object
+--   blocked_by     the dead letter that nothing of the lane may pass
+create table outbox.lane (
+    subscription  bigint      not null,
+    lane          bigint      not null,
+    event_id      bigint,
+    seq           bigint,
+    blocked_by    bigint,
+    blocked_since timestamptz,
+    touched_at    timestamptz not null default clock_timestamp(),
+    primary key (subscription, lane)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+create index lane_blocked on outbox.lane (blocked_by) where blocked_by is not null;
+
+-- Lanes in which something has ended, so that another may be first: who claims next looks. Written by whoever ends a delivery,
+-- be it a writer or a DBA, and so never updated.
+create table outbox.lane_wake (
+    id           bigint generated always as identity primary key,
+    subscription bigint not null,
+    lane         bigint not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_cost_delay = 0);
+create index lane_wake_by_subscription on outbox.lane_wake (subscription, id);
+
+-- Subscriptions with a barrier: no event up to passed can be committed any more. Nor up to event_id once all transactions below
+-- horizon have ended, which is waited for since then.
+create table outbox.barrier (
+    subscription bigint primary key,
+    passed       bigint not null default 0,
+    event_id     bigint,
+    horizon      xid8,
+    since        timestamptz
+) with (fillfactor = 50);
 
 -- Events with more matching subscriptions than a commit should wait for (outbox.fan_out_max()): relays make the deliveries.
 --   special    only those of subscriptions where more than the pattern decides; the writer has made the others
@@ -554,7 +597,8 @@ create table outbox.dead_letter (
     event_id     bigint      not null,
     attempt      integer     not null,
     died_at      timestamptz not null default clock_timestamp(),
-    reason       text        not null
+    reason       text        not null,
+    lane         bigint
 );
 create index dead_letter_by_subscription on outbox.dead_letter (subscription, died_at);
 

@@ -22,6 +22,8 @@ pub struct Claim {
     pub event_slot: i16,
     /// `outbox.event.id`, the order of events.
     pub event_id: i64,
+    /// Its place in the order that the subscription wants; `None` when it wants none.
+    pub place: Option<Place>,
     /// What there is to send; `None` when the event's row is gone.
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
@@ -34,6 +36,17 @@ pub struct Claim {
     pub asked: Instant,
     /// Our monotonic clock when the claim's answer was read.
     pub received: Instant,
+}
+
+/// Where a delivery stands in its lane: so that a receiver sees that it missed nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The event's number among those of its object, where it has one.
+    pub seq: Option<i64>,
+    /// `outbox.event.id` of what the subscriber took last of this lane.
+    pub previous_event: Option<i64>,
+    /// That event's number among those of its object.
+    pub previous_seq: Option<i64>,
 }
 
 /// The parts of a POST that come from the event.

@@ -16,6 +16,7 @@ mod house;
 mod idle;
 mod latency;
 mod observer;
+mod order;
 mod pgbench;
 
 use std::path::PathBuf;
@@ -44,6 +45,8 @@ enum Figure {
     FanOut,
     /// What keeping house costs: turning the ring, a round with nothing to do, the views.
     House,
+    /// What order costs as the queue grows: rates at 1,000 and at 100,000 deep, and what a claim touches.
+    Order,
     /// What waking a relay costs writers: nobody rings, the doorbell, a NOTIFY in every transaction.
     Doorbell(doorbell::Options),
     /// From commit to arrival at 50 events per second, with the doorbell and by polling.
@@ -64,6 +67,7 @@ fn main() {
         Figure::Capture => capture::measure(&outboxd),
         Figure::FanOut => fan_out::measure(&outboxd),
         Figure::House => house::measure(&outboxd),
+        Figure::Order => order::measure(&outboxd),
         Figure::Doorbell(options) => doorbell::measure(&outboxd, &options),
         Figure::Latency(options) => latency::measure(&outboxd, &options),
         Figure::Idle(options) => idle::measure(&outboxd, &options),

@@ -13,7 +13,7 @@ as $$
 -- Returns: how many were cancelled; call again when it equals batch.
 -- Locks: the deliveries, FOR UPDATE SKIP LOCKED.
 -- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health,
---   outbox.subscription_change; insert outbox.attempt.
+--   outbox.subscription_change, outbox.lane, outbox.lane_wake, outbox.barrier; insert outbox.attempt.
 declare
     _now   timestamptz := clock_timestamp();
     _count integer;
@@ -73,6 +73,12 @@ begin
         returning s.id
     ), forgotten as (
         delete from outbox.subscription_change c using purged where c.subscription = purged.id
+    ), lanes as (
+        delete from outbox.lane l using purged where l.subscription = purged.id
+    ), wakes as (
+        delete from outbox.lane_wake w using purged where w.subscription = purged.id
+    ), barriers as (
+        delete from outbox.barrier b using purged where b.subscription = purged.id
     )
     delete from outbox.subscription_health h using purged where h.subscription = purged.id;
     return _count;

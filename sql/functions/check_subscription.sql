@@ -80,6 +80,7 @@ begin
             when new.while_off not in ('hold', 'skip') then 'while_off_is_hold_or_skip'
             when new.ordering not in ('none', 'object', 'strict') then 'ordering_is_known'
             when new.on_exhausted not in ('skip', 'block', 'park') then 'on_exhausted_is_known'
+            when new.barrier and new.ordering = 'none' then 'barrier_needs_an_order'
         end;
         if _broken is not null then
             raise exception 'this subscription breaks the limit %', _broken using errcode = 'check_violation', constraint = _broken,

@@ -4,7 +4,7 @@ create or replace function outbox.claim(
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
     traceparent text, trace_id text, headers jsonb, occurred_at double precision,
-    aged_from double precision, claimed_at double precision
+    aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -31,11 +31,13 @@ as $$
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; body_error
 --   says why the envelope made no body; traceparent, trace_id and headers are what the event's transaction had set, unchecked;
 --   occurred_at is when it happened, aged_from from when the delivery's age counts, claimed_at the database's clock, by which the
---   relay stamps what it sends: seconds since 1970.
+--   relay stamps what it sends: seconds since 1970;
+--   ordered, whether it has a lane: then seq is the event's number among those of its object, where it has one, and previous_event
+--   and previous_seq are of what the subscriber took last of this lane.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
--- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed(),
---   outbox.within_allowance().
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event, outbox.lane; what envelopes read; see outbox.admit(),
+--   outbox.heads(), outbox.supersede_claimed(), outbox.within_allowance().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
@@ -50,6 +52,7 @@ declare
     _envelope  record;
     _latest    boolean;
     _counted   boolean;
+    _left_out  bigint[] := outbox.admit(_now);
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
@@ -71,17 +74,25 @@ begin
             join lateral (
                 select least(s.concurrency, case when s.max_deliveries is not null
                         then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
-                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted from outbox.subscription s
+                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted, s.ordering <> 'none' as ordered
+                from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing')
                     and (s.expires_at is null or s.expires_at > _now) limit 1
             ) s on true
             left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
-                select d.id, d.object_key from outbox.delivery d
-                where d.subscription = open.subscription and d.due_at <= _now
-                order by d.due_at, d.id
-                limit greatest(s.concurrency - coalesce(b.running, 0), 0)
-                for update skip locked
+                select u.id, u.object_key
+                from (
+                    select d.id, d.object_key from outbox.delivery d
+                    where not s.ordered and d.subscription = open.subscription and d.due_at <= _now
+                    order by d.due_at, d.id
+                    limit greatest(s.concurrency - coalesce(b.running, 0), 0)
+                    for update skip locked
+                ) u
+                union all
+                select h.id, h.object_key
+                from outbox.heads(open.subscription, _now, greatest(s.concurrency - coalesce(b.running, 0), 0)) h
+                where s.ordered and open.subscription <> all (_left_out)
             ) p
         limit claim.free
     )
@@ -135,14 +146,16 @@ begin
             due_at = clock_timestamp() + interval '15 s'
                 + (select s.deadline from outbox.subscription s where s.id = d.subscription)
         where d.id = any (_ids)
-        returning d.id, d.attempt, d.retry_base, d.subscription, d.event_slot, d.event_id, d.since
+        returning d.id, d.attempt, d.retry_base, d.subscription, d.event_slot, d.event_id, d.since, d.lane
     )
     select c.id, c.attempt, c.retry_base, c.subscription, s.version, c.event_slot, c.event_id, (x.event).type,
         outbox.webhook_id((x.event).uid, s.key),
         case when m.id is null then outbox.body(x.event) else m.body end, m.error,
         (x.event).traceparent, (x.event).trace_id, (x.event).headers,
         extract(epoch from (x.event).occurred_at)::double precision,
-        extract(epoch from coalesce(c.since, (x.event).occurred_at))::double precision, extract(epoch from clock_timestamp())::double precision
+        extract(epoch from coalesce(c.since, (x.event).occurred_at))::double precision,
+        extract(epoch from clock_timestamp())::double precision,
+        c.lane is not null, (x.event).seq, k.event_id, k.seq
     from claimed c
         cross join lateral (select s.version, s.key from outbox.subscription s where s.id = c.subscription limit 1) s
         left join lateral (
@@ -152,6 +165,7 @@ begin
             limit 1
         ) x on true
         left join unnest(_made, _bodies, _errors) as m (id, body, error) on m.id = c.id
+        left join outbox.lane k on k.subscription = c.subscription and k.lane = c.lane
     order by c.id;
 end
 $$;

@@ -85,8 +85,10 @@ begin
         from looked l
         where l.matches
     ), delivered as (
+        -- Due since it was committed: what came later of its object is not before it (outbox.admit_batch).
         insert into outbox.delivery as d (subscription, event_slot, event_id, due_at, object_key, since)
-        select m.id, _fan_out.event_slot, _event.id, coalesce(_fan_out.due_at, _now), _key, _fan_out.due_at from matched m where m.obstacle is null
+        select m.id, _fan_out.event_slot, _event.id, coalesce(_fan_out.due_at, least(_now, _fan_out.created_at)), _key, _fan_out.due_at
+        from matched m where m.obstacle is null
         returning d.subscription
     ), skipped as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, outcome, error)

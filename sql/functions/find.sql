@@ -10,7 +10,7 @@ as $$
 -- Arguments: webhook_id, the value of the webhook-id header; without its subscription part (32 hex digits, or the event's
 --   uid) it finds the deliveries of the event to all subscriptions.
 -- Returns: one row per attempt, newest last, or one row without attempt; state is the delivery's outcome, or 'due',
---   'waiting' for its next attempt, 'in flight' or 'held' (paused, disabled) while it is open.
+--   'waiting' for its next attempt, or without due_at for its turn, 'in flight' or 'held' (paused, disabled) while it is open.
 -- Raises: OX011 when this is not a webhook-id.
 -- Touches: select on the event, its deliveries and their attempts.
 declare
@@ -45,7 +45,7 @@ begin
             when d.due_at > clock_timestamp() then 'waiting'
             else 'due'
         end,
-        d.due_at, a.attempt, a.started_at, a.duration_ms, a.class, a.status, a.error, a.response
+        nullif(d.due_at, 'infinity'), a.attempt, a.started_at, a.duration_ms, a.class, a.status, a.error, a.response
     from found f
         cross join sent t
         join outbox.subscription s on s.id = t.subscription and (_key is null or s.key = _key)

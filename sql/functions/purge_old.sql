@@ -8,12 +8,13 @@ as $$
 -- Deletes dead letters and changes of subscriptions older than dead_letter_retention, and of the kept leaf what has had its time
 -- and nobody needs any more: an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an
 -- attempt of a delivery that has ended whose event is gone. So what became of a kept delivery can be read for as long as of any
--- other. And keys of outbox.emit() that hold nobody any more, and signing secrets that have ended. While somebody replays events (outbox.replay) nothing goes.
+-- other. And keys of outbox.emit() that hold nobody any more, signing secrets that have ended, and what is known of lanes
+-- that had nothing to send for as long as history reaches. While somebody replays events (outbox.replay) nothing goes.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
 -- Locks: the advisory lock of outbox.turn_ring(), if it is free.
 -- Touches: delete outbox.dead_letter, outbox.subscription_change, outbox.signing_key, outbox.event_kept, outbox.attempt_kept,
---   outbox.dedupe; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
+--   outbox.dedupe, outbox.lane; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event; see outbox.sweep_lanes().
 declare
     _setting outbox.setting;
 begin
@@ -79,5 +80,9 @@ begin
         select d.type, d.key from outbox.dedupe d where d.held_until <= purge_old.moment order by d.held_until limit purge_old.batch
         for update skip locked);
     get diagnostics keys = row_count;
+    delete from outbox.lane l
+    where l.touched_at < purge_old.moment - _setting.retention and l.blocked_by is null
+        and not exists (select from outbox.delivery d where d.subscription = l.subscription and d.lane = l.lane);
+    perform outbox.sweep_lanes();
 end
 $$;

@@ -24,13 +24,15 @@ begin
             and exists (select from outbox.subscription s where s.id = l.subscription and s.status <> 'gone')
         returning l.*
     ), opened as (
-        insert into outbox.delivery as d (id, subscription, event_slot, event_id, due_at, attempt, retry_base, object_key, since)
+        insert into outbox.delivery as d (id, subscription, event_slot, event_id, due_at, attempt, retry_base, object_key, since, lane)
         overriding system value
-        select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, _now, dead.attempt, dead.attempt, (
+        -- In a lane it waits for its turn, and outbox.release_lanes() wakes that.
+        select dead.delivery, dead.subscription, dead.event_slot, dead.event_id,
+            case when dead.lane is null then _now else 'infinity' end, dead.attempt, dead.attempt, (
                 select outbox.object_key(e.object, e.object_id)
                 from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
                 where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id),
-            _now
+            _now, dead.lane
         from dead
         returning d.id
     )
@@ -40,7 +42,8 @@ begin
     perform from outbox.delivery d where d.id = any (_others) order by d.id for update;
     _now := clock_timestamp();
     with due as (
-        update outbox.delivery d set due_at = _now, since = _now
+        -- One that waits for its turn goes on waiting.
+        update outbox.delivery d set due_at = case when d.due_at < 'infinity' then _now else d.due_at end, since = _now
         where d.id = any (_others) and (d.leased_by is null or d.due_at <= _now)
             and exists (select from outbox.subscription s where s.id = d.subscription and s.status <> 'gone')
         returning d.id

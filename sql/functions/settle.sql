@@ -30,7 +30,7 @@ as $$
 --   them, or null.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
 -- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
---   outbox.count_delivered().
+--   outbox.count_delivered(), outbox.settle_lanes().
 declare
     _now   timestamptz := clock_timestamp();
     _slot  smallint := outbox.slot(_now);
@@ -51,6 +51,7 @@ begin
             order by o.n);
     end if;
     perform outbox.count_delivered(settle.deliveries, settle.outcomes);
+    perform outbox.settle_lanes(settle.deliveries, settle.attempts, settle.outcomes);
     with report as (
         select r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, r.age_ms, r.duration_ms, r.class, r.status,
             r.error_class, r.error, r.response, r.tls, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
@@ -74,7 +75,7 @@ begin
     ), finished as (
         delete from outbox.delivery d using decisive r
         where d.id = r.delivery and r.outcome is not null and (d.attempt = r.attempt or r.outcome = 'delivered')
-        returning d.id, r.attempt
+        returning d.id, r.attempt, d.lane
     ), waiting as (
         update outbox.delivery d
         set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null
@@ -84,9 +85,9 @@ begin
     ), applied as (
         select f.id, f.attempt from finished f union all select w.id, w.attempt from waiting w
     ), dead as (
-        insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason)
+        insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason, lane)
         select r.delivery, r.subscription, r.event_slot, r.event_id, r.attempt,
-            coalesce(r.error, 'status ' || r.status, r.class, 'unknown')
+            coalesce(r.error, 'status ' || r.status, r.class, 'unknown'), f.lane
         from report r join finished f on f.id = r.delivery and f.attempt = r.attempt
         where r.outcome = 'dead'
     ), ledger as (

@@ -11,7 +11,7 @@ as $$
 -- Returns: one row per subscription: state is the outcome, or 'due', 'waiting' for its next attempt, 'in flight', 'held' (paused,
 --   disabled) or 'fanning out' while it is open, and 'none' where there was never a delivery.
 -- Raises: OX008 no such subscription; OX011 not an event, or none that is kept.
--- Touches: select on the event, its deliveries and attempts, outbox.fan_out, outbox.subscription.
+-- Touches: select on the event, its deliveries and attempts, outbox.fan_out, outbox.lane, outbox.subscription.
 #variable_conflict use_column
 declare
     _text  text := lower(trim(why.event));
@@ -53,7 +53,15 @@ begin
                 case when s.status not in ('active', 'failing') then 'the subscription is ' || s.status end,
                 case when l.id is null then 'not tried yet' when l.class is null then l.error
                     else format('attempt %s: %s', l.attempt, coalesce(l.error, 'status ' || l.status, l.class)) end,
-                case when d.due_at > clock_timestamp() and d.leased_by is null then 'next at ' || d.due_at end)
+                case when d.due_at > clock_timestamp() and d.leased_by is null and d.due_at < 'infinity' then 'next at ' || d.due_at end,
+                case when d.due_at = 'infinity' then coalesce(
+                    (select 'the object is blocked: select * from outbox.blocked where delivery = ' || b.blocked_by
+                     from outbox.lane b where b.subscription = d.subscription and b.lane = d.lane and b.blocked_by is not null),
+                    (select 'its turn comes after event ' || p.event_id
+                     from outbox.delivery p
+                     where p.subscription = d.subscription and p.lane = d.lane and (p.event_id, p.id) < (d.event_id, d.id)
+                     order by p.event_id desc, p.id desc limit 1),
+                    'its turn comes with the next claim') end)
             when o.outcome = 'delivered' then format('attempt %s, status %s, at %s', o.attempt, o.status, o.started_at)
             when o.outcome is not null then coalesce(o.error, 'status ' || o.status, o.class, 'no reason on record')
             when _event.error is not null then 'the event has no data: ' || _event.error

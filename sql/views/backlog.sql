@@ -50,7 +50,8 @@ with recursive span as (
         count(*) filter (where d.leased_by is not null and d.due_at > clock_timestamp()) as in_flight,
         count(*) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as waiting,
         max(d.attempt) as attempts_max,
-        min(d.due_at) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as next_attempt_at,
+        -- What waits for its turn in a lane has no time yet.
+        min(d.due_at) filter (where d.leased_by is null and d.due_at > clock_timestamp() and d.due_at < 'infinity') as next_attempt_at,
         -- The lowest id is the oldest event: one look into the ring, not one for each delivery.
         min(array[d.event_id, d.event_slot]) filter (where d.since is null) as oldest,
         -- What was sent again by hand, or published for later, has an age of its own.

@@ -157,6 +157,19 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
         set("webhook-signature", &signature);
     }
     set("outbox-attempt", &claim.attempt.to_string());
+    if let Some(place) = claim.place {
+        let numbers = [
+            ("outbox-sequence", Some(claim.event_id)),
+            ("outbox-seq", place.seq),
+            ("outbox-previous-sequence", place.previous_event),
+            ("outbox-previous-seq", place.previous_seq),
+        ];
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                set(name, &number.to_string());
+            }
+        }
+    }
     request
 }
 

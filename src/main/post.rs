@@ -67,6 +67,7 @@ fn claim(message: Message) -> Claim {
         version: 0,
         event_slot: 0,
         event_id: 0,
+        place: None,
         message: Some(message),
         occurred_at: Some(now),
         aged_from: Some(now),

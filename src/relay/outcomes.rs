@@ -131,7 +131,8 @@ impl Outcomes {
     pub(super) fn settled(&self, reports: &[Report]) {
         let pauses = reports.iter().filter_map(|report| match report.verdict {
             Verdict::Retry(pause) => Some(pause),
-            _ => None,
+            // What comes next in its lane may be sent.
+            _ => report.claim.place.map(|_| Duration::ZERO),
         });
         if let Some(pause) = pauses.min() {
             self.retry_in(pause);

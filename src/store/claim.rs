@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::settings::headers;
 use super::{Store, StoreError};
-use crate::model::{Claim, Context, Message};
+use crate::model::{Claim, Context, Message, Place};
 
 /// A claim of 15 s gives leases that are too old to be used: one that meets an envelope without end is over before, and what
 /// else it has claimed is sent.
@@ -41,7 +41,8 @@ impl Store {
                 "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
-                 aged_from, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                 aged_from, claimed_at, ordered, seq, previous_event, previous_seq \
+                 from outbox.claim($1, $2, $3, $4, $5)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -104,12 +105,21 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         version: row.get("version"),
         event_slot: row.get("event_slot"),
         event_id: row.get("event_id"),
+        place: row.get::<_, bool>("ordered").then(|| place(row)),
         message,
         occurred_at: row.get("occurred_at"),
         aged_from: row.get("aged_from"),
         claimed_at: row.get("claimed_at"),
         asked,
         received,
+    }
+}
+
+fn place(row: &Row) -> Place {
+    Place {
+        seq: row.get("seq"),
+        previous_event: row.get("previous_event"),
+        previous_seq: row.get("previous_seq"),
     }
 }
 

@@ -68,6 +68,8 @@ mod oauth;
 mod objects;
 mod ops_client;
 mod ops_http;
+mod order;
+mod order_relay;
 mod partitions;
 mod policy;
 mod pooler;

@@ -219,6 +219,7 @@ impl Lookout {
                  join outbox.event e on e.slot = any (array[a.event_slot, (a.event_slot + 8)::smallint]) and e.id = a.event_id \
                  join outbox.subscription s on s.id = a.subscription \
                  left join outbox.delivery d on d.id = a.delivery and d.attempt = a.attempt and d.leased_by is null \
+                     and d.due_at < 'infinity' \
              where a.slot = any ({SLOTS}) and a.id >= {} and a.class is distinct from 'delivered' \
                  and (a.class is not null or a.outcome is not null) \
              order by a.id limit {FAILURES_MAX}",
@@ -258,7 +259,7 @@ impl Lookout {
     pub(crate) fn waiting(&mut self) -> Option<(i64, f64, f64)> {
         let answer = self.ask(
             "select json_build_array(count(*), extract(epoch from min(due_at) - clock_timestamp()) * 1000, \
-             extract(epoch from max(due_at) - clock_timestamp()) * 1000) from outbox.delivery",
+             extract(epoch from max(due_at) - clock_timestamp()) * 1000) from outbox.delivery where due_at < 'infinity'",
         )?;
         let due = |at| answer.get(at).and_then(Value::as_f64).unwrap_or(0.0).max(0.0);
         Some((answer.get(0)?.as_i64()?, due(1), due(2)))

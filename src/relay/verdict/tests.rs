@@ -18,6 +18,7 @@ fn claim(age: Duration) -> Claim {
         version: 1,
         event_slot: 0,
         event_id: 1,
+        place: None,
         message: None,
         occurred_at: None,
         aged_from: Some(1000.0),
