@@ -1,5 +1,6 @@
 create or replace function outbox.claim(
-    relay text, free integer, busy bigint[], busy_running integer[], start_after bigint
+    relay text, free integer, busy bigint[], busy_running integer[], start_after bigint,
+    busy_limits integer[] default '{}', others_limit integer default null, busy_only boolean default false
 ) returns table (
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
@@ -26,12 +27,16 @@ as $$
 --   free                how many deliveries it can start now
 --   busy, busy_running  subscriptions that it is sending to already, and how many POSTs each has under way
 --   start_after         the subscription at which the last claim stopped; 0 at first
+--   busy_limits         how many POSTs at a time each of busy may have, if that is less than its concurrency
+--   others_limit        the same for all others; null: their concurrency
+--   busy_only           nothing of others
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; body_error
 --   says why the envelope made no body; traceparent, trace_id and headers are what the event's transaction had set, unchecked;
 --   occurred_at is when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
 -- Raises: OX020 when something is due and this database is a copy of another.
--- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
+-- What outbox.admit() holds back is left: a breaker that has opened, a rate that is used up.
+-- Locks: the rows it returns, FOR UPDATE SKIP LOCKED; see outbox.admit().
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed().
 declare
     _now       timestamptz := clock_timestamp();
@@ -46,41 +51,59 @@ declare
     _body      text[];
     _envelope  record;
     _latest    boolean;
+    _asked     boolean;
 begin
     with recursive later (subscription) as (
-        (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
+        (select d.subscription from outbox.delivery d where not claim.busy_only and d.subscription > claim.start_after
+         order by d.subscription limit 1)
         union all
         select (select d.subscription from outbox.delivery d where d.subscription > l.subscription order by d.subscription limit 1)
         from later l where l.subscription is not null
     ), earlier (subscription) as (
-        (select d.subscription from outbox.delivery d order by d.subscription limit 1)
+        (select d.subscription from outbox.delivery d where not claim.busy_only order by d.subscription limit 1)
         union all
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped
+        select p.id, p.object_key, s.enveloped, s.rate is not null or h.breaker_opened > 0 as asked
         from (
             select l.subscription from later l where l.subscription is not null
             union all
             select e.subscription from earlier e where e.subscription <= claim.start_after
+            union all
+            (select b.subscription from unnest(claim.busy) as b (subscription) where claim.busy_only
+             order by b.subscription <= claim.start_after, b.subscription)
         ) open
             join lateral (
-                select s.concurrency, s.envelope is not null as enveloped from outbox.subscription s
+                select s.concurrency, s.envelope is not null as enveloped, s.rate, s.endpoint_since from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing') limit 1
             ) s on true
-            left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
+            left join lateral (
+                select h.breaker_opened, h.held_since, h.held_until from outbox.subscription_health h
+                where h.subscription = open.subscription limit 1
+            ) h on true
+            left join unnest(claim.busy, claim.busy_running, claim.busy_limits) as b (subscription, running, posts)
+                on b.subscription = open.subscription
+            cross join lateral (
+                select least(s.concurrency, case when b.subscription is null then claim.others_limit else b.posts end)
+                    - coalesce(b.running, 0) as room
+            ) r
             cross join lateral (
                 select d.id, d.object_key from outbox.delivery d
                 where d.subscription = open.subscription and d.due_at <= _now
                 order by d.due_at, d.id
-                limit greatest(s.concurrency - coalesce(b.running, 0), 0)
+                limit case
+                    when r.room <= 0 or h.held_until > _now and h.held_since >= s.endpoint_since then 0
+                    when s.rate is null and (h.breaker_opened > 0) is not true then r.room
+                    else outbox.admit(open.subscription, r.room)
+                end
                 for update skip locked
             ) p
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
-        bool_or(picked.object_key is not null)
-        into _ids, _enveloped, _latest
+        bool_or(picked.object_key is not null), bool_or(picked.asked)
+        into _ids, _enveloped, _latest, _asked
     from picked;
     if _ids is null then
         return;
@@ -116,6 +139,9 @@ begin
             _ids := array(select i.id from unnest(_ids) as i (id) where i.id <> all (_left));
             update outbox.delivery d set due_at = clock_timestamp() where d.id = any (_left);
         end if;
+    end if;
+    if _asked then
+        perform outbox.admitted(_ids);
     end if;
     return query
     with claimed as (

@@ -9,7 +9,7 @@ as $$
 -- The part of outbox.settle() that keeps count of how subscriptions are doing.
 -- Arguments: as there, before the ledger has them.
 -- Locks: the rows of outbox.subscription_health, in the order of subscriptions.
--- Touches: upsert outbox.subscription_health; select outbox.attempt where a batch is sent again.
+-- Touches: upsert outbox.subscription_health; select outbox.attempt where a batch is sent again; see outbox.settle_breaker().
 declare
     _now timestamptz := clock_timestamp();
 begin
@@ -62,5 +62,7 @@ begin
         last_status = case when excluded.last_class is null then h.last_status else excluded.last_status end,
         last_error_class = case when excluded.last_class is null then h.last_error_class else excluded.last_error_class end,
         last_error = case when excluded.last_class is null then h.last_error else excluded.last_error end;
+    perform outbox.settle_breaker(settle_health.subscriptions, settle_health.deliveries, settle_health.classes,
+        settle_health.error_classes, settle_health.ages_ms, settle_health.durations_ms, settle_health.holds_ms);
 end
 $$;
