@@ -39,11 +39,11 @@ begin
     if _h.held_until > _now and _h.held_since >= _s.endpoint_since then
         return 0;
     end if;
-    return least(
+    return greatest(0, least(
         case when _h.breaker_opened > 0 and _s.breaker_after is not null then 1 else admit.wanted end,
         floor(greatest(floor(_s.rate), 1)
             - greatest(extract(epoch from _h.tat - _now), 0) * _s.rate
             -- Less than a thousandth of a POST is what rounding to microseconds makes of nothing.
-            + 0.001));
+            + 0.001)));
 end
 $$;

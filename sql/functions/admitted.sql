@@ -14,7 +14,7 @@ begin
     update outbox.subscription_health h
     set tat = case
             -- No more ahead than can be: the rate may have been lower, the clock later.
-            when n.rate is not null then greatest(least(h.tat, _now + make_interval(secs => greatest(floor(n.rate), 1) / n.rate)), _now)
+            when n.rate is not null then greatest(least(coalesce(h.tat, _now), _now + make_interval(secs => greatest(floor(n.rate), 1) / n.rate)), _now)
                 + make_interval(secs => n.taken / n.rate)
             else h.tat
         end,

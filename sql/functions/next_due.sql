@@ -28,13 +28,15 @@ begin
                 where s.id = o.subscription and s.status in ('active', 'failing') limit 1
             ) s on true
             left join lateral (
-                select greatest(
-                    case when k.held_since >= s.endpoint_since then k.held_until end,
-                    -- Until 20 ms worth of POSTs may be made: a look for each is too often.
-                    k.tat - make_interval(secs => (s.burst - least(ceil(s.rate * 0.02), s.burst)) / s.rate),
-                    -- Free, and yet not taken: its row was locked at that moment.
-                    _now + interval '200 ms') as held_until
+                -- Free, and yet nothing was taken: its row was locked at that moment.
+                select case when a.opens_at > _now then a.opens_at else _now + interval '200 ms' end as held_until
                 from outbox.subscription_health k
+                    cross join lateral (
+                        select greatest(
+                            case when k.held_since >= s.endpoint_since then k.held_until end,
+                            -- Until 20 ms worth of POSTs may be made: a look for each is too often.
+                            k.tat - make_interval(secs => (s.burst - least(ceil(s.rate * 0.02), s.burst)) / s.rate)) as opens_at
+                    ) a
                 where k.subscription = o.subscription and (s.rate is not null or k.breaker_opened > 0 or k.held_until > _since)
                     and o.subscription <> all (next_due.full_up)
                 limit 1

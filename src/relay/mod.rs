@@ -2,14 +2,15 @@
 //!
 //! Four tasks, each with a database session of its own, so that none waits for another's statement:
 //! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
-//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions
-//! alone, without I/O.
+//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` with `limits`, and `verdict` are
+//! the decisions alone, without I/O.
 
 mod bellkeeper;
 mod claimer;
 pub mod doorbell;
 mod endpoints;
 mod housekeeper;
+mod limits;
 mod link;
 mod listener;
 mod measurer;
