@@ -8,8 +8,7 @@ as $$
 -- The answer is given under the lock of the subscription's row in outbox.subscription_health, kept until the claim commits. Who
 -- does not get the lock gets nothing: another relay is claiming of it at this moment, or a failure is being recorded.
 --   Half open, the time of the breaker being over: one, as a probe.
---   Rate: a POST moves tat on by 1 / rate, and may be made as long as that is no more than a second ahead (or one POST, where
---   a POST takes longer): so after a pause a second's worth goes at once. This is the generic cell rate algorithm.
+--   Rate: what outbox.rate_left() says.
 -- Without a row there is no breaker to be open; for a rate the row is made.
 --
 -- Arguments: subscription; wanted, how many the relay has room for.
@@ -39,11 +38,9 @@ begin
     if _h.held_until > _now and _h.held_since >= _s.endpoint_since then
         return 0;
     end if;
-    return greatest(0, least(
+    return least(
         case when _h.breaker_opened > 0 and _s.breaker_after is not null then 1 else admit.wanted end,
-        floor(greatest(floor(_s.rate), 1)
-            - greatest(extract(epoch from _h.tat - _now), 0) * _s.rate
-            -- Less than a thousandth of a POST is what rounding to microseconds makes of nothing.
-            + 0.001)));
+        -- A thousandth of a POST may be lost by rounding to microseconds.
+        case when _s.rate is not null then greatest(floor(outbox.rate_left(_s.rate, _h.tat, _now) + 0.001), 0) end);
 end
 $$;

@@ -13,9 +13,8 @@ declare
 begin
     update outbox.subscription_health h
     set tat = case
-            -- No more ahead than can be: the rate may have been lower, the clock later.
-            when n.rate is not null then greatest(least(coalesce(h.tat, _now), _now + make_interval(secs => greatest(floor(n.rate), 1) / n.rate)), _now)
-                + make_interval(secs => n.taken / n.rate)
+            when n.rate is not null then _now + make_interval(
+                secs => (greatest(floor(n.rate), 1) - outbox.rate_left(n.rate, h.tat, _now) + n.taken) / n.rate)
             else h.tat
         end,
         probe = case when n.half_open then n.first else h.probe end,

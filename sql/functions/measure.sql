@@ -42,7 +42,7 @@ begin
     ), ranked as materialized (
         select s.id, s.subscriber, k.open, k.dead, k.oldest,
             case when s.status in ('active', 'failing') and k.under_way < s.concurrency and h.held = 0
-                and (h.tat - make_interval(secs => (greatest(floor(s.rate), 1) - 1) / s.rate) > _now) is not true then k.due_at
+                and (outbox.rate_left(s.rate, h.tat, _now) < 1) is not true then k.due_at
             end as due_at,
             h.held,
             row_number() over (order by k.open desc, k.dead desc, s.id) as rank

@@ -24,7 +24,7 @@ begin
         select extract(epoch from min(greatest(n.due_at, h.held_until)) - clock_timestamp())::double precision * 1000
         from open o
             join lateral (
-                select s.rate, s.endpoint_since, greatest(floor(s.rate), 1) as burst from outbox.subscription s
+                select s.rate, s.endpoint_since from outbox.subscription s
                 where s.id = o.subscription and s.status in ('active', 'failing') limit 1
             ) s on true
             left join lateral (
@@ -35,7 +35,7 @@ begin
                         select greatest(
                             case when k.held_since >= s.endpoint_since then k.held_until end,
                             -- Until 20 ms worth of POSTs may be made: a look for each is too often.
-                            k.tat - make_interval(secs => (s.burst - least(ceil(s.rate * 0.02), s.burst)) / s.rate)) as opens_at
+                            _now + make_interval(secs => (ceil(s.rate * 0.02) - outbox.rate_left(s.rate, k.tat, _now)) / s.rate)) as opens_at
                     ) a
                 where k.subscription = o.subscription and (s.rate is not null or k.breaker_opened > 0 or k.held_until > _since)
                     and o.subscription <> all (next_due.full_up)

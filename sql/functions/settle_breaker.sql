@@ -28,7 +28,7 @@ declare
     _flows  boolean := false;
 begin
     -- All is well: one look by primary key.
-    if 'delivered' = all (settle_breaker.classes) and num_nonnulls(variadic settle_breaker.holds_ms) = 0 and not exists (
+    if 'delivered' = all (settle_breaker.classes) and coalesce(num_nonnulls(variadic settle_breaker.holds_ms), 0) = 0 and not exists (
         select from outbox.subscription_health h
         where h.subscription = any (settle_breaker.subscriptions) and h.breaker_opened > 0)
     then

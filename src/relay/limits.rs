@@ -81,6 +81,11 @@ impl Limit {
         self.now as usize
     }
 
+    /// Whether something went wrong with more than it has now.
+    pub(super) fn is_reduced(&self) -> bool {
+        self.threshold.is_finite()
+    }
+
     pub(super) fn pace(&self) -> Pace {
         self.pace
     }

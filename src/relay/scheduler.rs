@@ -38,7 +38,7 @@ pub(super) struct Scheduler {
     limits: HashMap<i64, Limit>,
     /// POSTs under way by the pace of their subscription.
     by_pace: [usize; 3],
-    /// Those that may have less than any other: slow, or below the share that one gets at first.
+    /// Those that may have less than one of which nothing is known: slow, or something went wrong.
     restricted: HashSet<i64>,
     /// Subscriptions that had no slot left after the last claim: there may be more due for them.
     full: HashSet<i64>,
@@ -101,7 +101,9 @@ impl Scheduler {
             Lane::Slow => budgets.slow,
         });
         let busy: Vec<Busy> = match lane {
-            Lane::Open => self.running.keys().chain(self.idle_restricted()).map(|id| self.open(*id)).collect(),
+            Lane::Open => {
+                self.running.keys().chain(self.idle_restricted()).map(|id| self.open(*id)).collect()
+            }
             Lane::Quick => self.with_room(Pace::Quick, self.limits.keys()),
             Lane::Slow => self.with_room(Pace::Slow, self.restricted.iter()),
         };
@@ -176,7 +178,8 @@ impl Scheduler {
             self.running.insert(subscription, busy - 1);
         }
         self.note(subscription, before);
-        let has_room = busy <= 1 || busy <= self.limits.get(&subscription).map_or(most, Limit::posts).min(most);
+        let has_room =
+            busy <= 1 || busy <= self.limits.get(&subscription).map_or(most, Limit::posts).min(most);
         has_room && self.full.remove(&subscription) || held_back
     }
 
@@ -197,7 +200,8 @@ impl Scheduler {
             self.by_pace[before as usize] = self.by_pace[before as usize].saturating_sub(running);
             self.by_pace[pace as usize] += running;
         }
-        if pace == Pace::Slow || posts < self.share() {
+        let reduced = self.limits.get(&subscription).is_some_and(Limit::is_reduced);
+        if pace == Pace::Slow || reduced && posts < SHARE_MAX {
             self.restricted.insert(subscription);
         } else {
             self.restricted.remove(&subscription);
@@ -212,9 +216,11 @@ impl Scheduler {
         (self.in_flight_max / 4).max(1)
     }
 
-    /// What a subscription gets that nothing is known of: little enough that several find room.
+    /// What a subscription gets that nothing is known of: little enough that several find room, and one when there is trouble, or
+    /// when all are new: of a thousand of which a hundred are dead, those must not take what the others need to become known.
     fn share(&self) -> usize {
-        (self.quarter() / 4).clamp(1, SHARE_MAX)
+        let [slow, unknown] = [Pace::Slow, Pace::Unknown].map(|pace| self.by_pace[pace as usize]);
+        if slow + unknown < self.quarter() { (self.quarter() / 4).clamp(1, SHARE_MAX) } else { 1 }
     }
 
     /// With fewer slots for the unknown, claims would be small for all.

@@ -60,7 +60,9 @@ pub(super) fn went(report: &Report) -> Went {
         (Class::Rejected, Some(408 | 425 | 429 | 500..), _) => Went::Badly,
         (Class::Rejected, ..) => Went::Neither,
         // What we did not even try.
-        (_, _, Some("envelope" | "lease" | "settings" | "subscription" | "panic" | "stopped")) => Went::Neither,
+        (_, _, Some("envelope" | "lease" | "settings" | "subscription" | "panic" | "stopped")) => {
+            Went::Neither
+        }
         _ => Went::Badly,
     }
 }

@@ -130,6 +130,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/probe_conditions.sql",
     "functions/probe_id.sql",
     "functions/purge_old.sql",
+    "functions/rate_left.sql",
     "functions/reach_again.sql",
     "functions/reach_query.sql",
     "functions/read_conditions.sql",

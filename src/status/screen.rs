@@ -133,12 +133,19 @@ fn subscriptions(status: &Value, width: usize) -> Vec<String> {
     lines
 }
 
-/// The line below a subscription that fails or has dead letters.
+/// The line below a subscription that fails, is held or has dead letters.
 fn trouble(one: &Value) -> Option<String> {
     let mut parts = Vec::new();
     let dead = whole(one, "dead_letters");
     if dead > 0 {
         parts.push(format!("{} dead", number(dead)));
+    }
+    if let Some(held) = one["held_for_s"].as_f64() {
+        let why = match text(one, "held_why") {
+            "breaker" => "breaker open",
+            _ => "it asked to be left alone",
+        };
+        parts.push(format!("{why} for {} more", span(held)));
     }
     let failures = whole(one, "consecutive_failures");
     if failures > 0 {

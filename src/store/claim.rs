@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const EXPAND_BATCH: i32 = 1000;
 
 /// What a relay can start now.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Deliveries in all.
     pub free: i32,

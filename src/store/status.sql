@@ -18,7 +18,8 @@ with backlog as materialized (
         coalesce(b.waiting, 0) as waiting, b.next_attempt_at, b.oldest_at, extract(epoch from b.oldest_age) as oldest_age_s,
         coalesce(b.rate, 0) as rate_per_minute, extract(epoch from b.eta) as eta_s,
         coalesce(h.consecutive_failures, 0) as consecutive_failures, h.failing_since, h.last_success_at,
-        h.last_status, h.last_error_class, h.last_error, coalesce(l.dead, 0) as dead_letters
+        h.last_status, h.last_error_class, h.last_error, coalesce(l.dead, 0) as dead_letters,
+        b.held_until, b.held_why, extract(epoch from b.held_until - clock_timestamp()) as held_for_s
     from listed i
         left join backlog b on b.subscription = i.id
         left join outbox.destination d on d.subscription = i.id
@@ -63,7 +64,8 @@ select json_build_object(
             'oldest_age_s', t.oldest_age_s, 'rate_per_minute', t.rate_per_minute, 'eta_s', t.eta_s,
             'consecutive_failures', t.consecutive_failures, 'failing_since', t.failing_since,
             'last_success_at', t.last_success_at, 'last_status', t.last_status, 'last_error_class', t.last_error_class,
-            'last_error', t.last_error, 'dead_letters', t.dead_letters) order by t.rank), '[]')
+            'last_error', t.last_error, 'dead_letters', t.dead_letters, 'held_until', t.held_until,
+            'held_why', t.held_why, 'held_for_s', t.held_for_s) order by t.rank), '[]')
         from ranked t where t.rank <= $1),
     'subscriptions_more', (select greatest(count(*) - $1, 0) from told),
     'subscriptions_by_status', (
@@ -74,7 +76,7 @@ select json_build_object(
             'in_flight', coalesce(sum(t.in_flight), 0), 'waiting', coalesce(sum(t.waiting), 0),
             'dead_letters', coalesce(sum(t.dead_letters), 0), 'failing', count(*) filter (where t.consecutive_failures > 0),
             'stalled', count(*) filter (where t.status in ('active', 'failing') and t.due > 0 and t.in_flight = 0
-                and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.oldest_age_s > 60),
+                and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.held_until is null and t.oldest_age_s > 60),
             'fanning_out', (select count(*) from outbox.fan_out),
             'held_back', coalesce(sum(t.open) filter (where t.status in ('paused', 'disabled')), 0),
             'oldest_age_s', max(t.oldest_age_s), 'rate_per_minute', coalesce(sum(t.rate_per_minute), 0),

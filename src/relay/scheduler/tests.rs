@@ -50,7 +50,11 @@ fn what_is_under_way_is_told_with_what_each_may_have() {
     start(&mut scheduler, 8, 1);
     assert_eq!(busy(&scheduler, Lane::Open), Some(vec![(7, 2, 5), (8, 1, 4)]));
     let wanted = scheduler.wanted(Lane::Open).unwrap();
-    assert_eq!((wanted.free, wanted.others_limit, wanted.busy_only), (63, 4, false), "a quarter, and one is used");
+    assert_eq!(
+        (wanted.free, wanted.others_limit, wanted.busy_only),
+        (63, 4, false),
+        "a quarter, and one is used"
+    );
 }
 
 #[test]
@@ -141,7 +145,11 @@ fn the_slow_have_half_and_a_lane_of_their_own() {
     assert_eq!(scheduler.wanted(Lane::Slow), None, "four of eight");
     assert_eq!(scheduler.limited().len(), 6, "and that is no reason to take one for passed over");
     let open = busy(&scheduler, Lane::Open).unwrap();
-    assert_eq!(open, (1..=6).map(|id| (id, i32::from(id <= 4), 0)).collect::<Vec<_>>(), "nothing of them in the other");
+    assert_eq!(
+        open,
+        (1..=6).map(|id| (id, i32::from(id <= 4), 0)).collect::<Vec<_>>(),
+        "nothing of them in the other"
+    );
     assert!(scheduler.finished(1, ended(numbers[0], Went::Badly, 20_000)), "that makes room");
     let slow = scheduler.wanted(Lane::Slow).unwrap();
     assert!(slow.free == 1 && slow.busy_only && slow.busy.iter().all(|busy| ![2, 3, 4].contains(&busy.id)));
