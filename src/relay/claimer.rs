@@ -1,6 +1,5 @@
 //! The loop: wait, claim, start posts, mind the doorbell. It never waits for a post or for an outcome to be recorded.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +10,12 @@ use tracing::{debug, error, info, warn};
 use super::bellkeeper::Bellkeeper;
 use super::doorbell::{Doorbell, Step};
 use super::endpoints::Endpoints;
-use super::limits::{SLOW, Went};
+use super::limits::Went;
 use super::link::Link;
 use super::outcomes::Outcomes;
 use super::scheduler::{Ended, Lane, Scheduler};
 use super::sending::{attempt, lost, unsent, went};
+use super::underway::{Post, Underway};
 use super::verdict::verdict;
 use super::{RelayError, Settings};
 use crate::delivery::{Failure, Pool};
@@ -30,16 +30,6 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(100);
 /// While claims find work, between two looks for events that writers have left to relays.
 const EXPAND_PAUSE: Duration = Duration::from_millis(50);
 
-/// A post under way.
-struct Underway {
-    claim: Claim,
-    /// What the scheduler knows it by.
-    number: u64,
-    /// What its subscription may have at a time.
-    concurrency: usize,
-    begun: Instant,
-}
-
 pub(super) struct Claimer {
     link: Link,
     settings: Arc<Settings>,
@@ -48,10 +38,7 @@ pub(super) struct Claimer {
     scheduler: Scheduler,
     endpoints: Endpoints,
     posts: JoinSet<Went>,
-    /// Posts under way, so that one that is aborted or panics still gets an outcome.
-    underway: HashMap<Id, Underway>,
-    /// When those take long that do not yet, in this order; some have ended.
-    long: VecDeque<(Instant, Id)>,
+    underway: Underway,
     doorbell: Doorbell,
     bell: Bellkeeper,
     /// No claim before this: the last one failed.
@@ -81,8 +68,7 @@ impl Claimer {
             outcomes,
             endpoints: Endpoints::default(),
             posts: JoinSet::new(),
-            underway: HashMap::new(),
-            long: VecDeque::new(),
+            underway: Underway::default(),
             not_before: now,
             next_expand: now,
             stop,
@@ -289,9 +275,7 @@ impl Claimer {
                 went
             }
         });
-        let begun = Instant::now();
-        self.long.push_back((begun + SLOW, task.id()));
-        self.underway.insert(task.id(), Underway { claim, number, concurrency, begun });
+        self.underway.insert(task.id(), Post { claim, number, concurrency, begun: Instant::now() });
         self.settings.metrics.in_flight(self.underway.len());
     }
 
@@ -306,7 +290,7 @@ impl Claimer {
         };
         let ringing = self.holds_back() && self.has_way() && self.bell.has_bell();
         let (next_ring, rings) = (self.bell.next_ring(), self.bell.rings());
-        let long = self.long.front().map(|(at, _)| *at);
+        let long = self.underway.next_long();
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
@@ -329,16 +313,9 @@ impl Claimer {
         while let Some(ended) = self.posts.try_join_next_with_id() {
             self.ended(ended);
         }
-        while let Some((at, id)) = self.long.front().copied() {
-            let now = Instant::now();
-            let post = self.underway.get(&id);
-            if post.is_some() && now < at {
-                break;
-            }
-            self.long.pop_front();
-            if let Some(post) = post
-                && self.scheduler.overdue(post.claim.subscription, post.number)
-            {
+        let now = Instant::now();
+        while let Some((subscription, number)) = self.underway.take_long(now) {
+            if self.scheduler.overdue(subscription, number) {
                 self.doorbell.look_now(now);
             }
         }
@@ -349,7 +326,7 @@ impl Claimer {
             Ok((id, went)) => (*id, *went),
             Err(problem) => (problem.id(), Went::Neither),
         };
-        let Some(Underway { claim, number, concurrency, begun }) = self.underway.remove(&id) else { return };
+        let Some(Post { claim, number, concurrency, begun }) = self.underway.remove(id) else { return };
         self.settings.metrics.in_flight(self.underway.len());
         let subscription = claim.subscription;
         let before = self.scheduler.limit(subscription);

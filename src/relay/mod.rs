@@ -19,6 +19,7 @@ mod rings;
 mod scheduler;
 mod sending;
 mod settler;
+mod underway;
 mod verdict;
 
 use std::sync::Arc;

@@ -46,8 +46,11 @@ fn held_s(db: &Database) -> f64 {
 #[test]
 fn it_opens_at_the_failure_it_is_set_to_and_everybody_can_see_it() {
     let db = outbox("breaker_opens", 10);
-    db.psql("select outbox.subscribe('b', 'A', 'https://e.com/', breaker_after => 3); select count(outbox.emit('A'))");
-    db.psql("update outbox.subscription set breaker_after = null where id = 2; update outbox.delivery set due_at = clock_timestamp() + '1 day' where subscription = 2");
+    db.psql(
+        "select outbox.subscribe('b', 'A', 'https://e.com/'), outbox.emit('A');
+         update outbox.subscription set breaker_after = null where id = 2;
+         update outbox.delivery set due_at = clock_timestamp() + '1 day' where subscription = 2",
+    );
     assert_eq!(db.psql("select post(2, 'not_sent')"), "2");
     assert_eq!(db.psql("select opened, why from held where subscription = 1"), "0|");
     assert_eq!(db.psql("select post(1, 'rejected')"), "1");
@@ -70,7 +73,10 @@ fn it_opens_at_the_failure_it_is_set_to_and_everybody_can_see_it() {
     }
     assert_eq!(db.psql("select held, due_at from outbox.measure(10) where subscription = 1"), "1|");
     // Another one, without a breaker, fails as often as it likes.
-    db.psql("update outbox.delivery set due_at = clock_timestamp() where subscription = 2; select count(outbox.emit('A')) from generate_series(1, 5)");
+    db.psql(
+        "update outbox.delivery set due_at = clock_timestamp() where subscription = 2;
+         select count(outbox.emit('A')) from generate_series(1, 5)",
+    );
     assert_eq!(db.psql("select post(100, 'unknown')"), "6");
     assert_eq!(db.psql("select opened, why from held where subscription = 2"), "0|");
     assert_eq!(db.psql("select held, due_at from outbox.measure(1) where subscription is null"), "0|");
@@ -92,7 +98,10 @@ async fn when_the_pause_is_over_one_delivery_in_the_whole_cluster_tries() {
     );
     assert_eq!(second.query_text(claim).await, "0", "nor later, while the first tries");
     assert_eq!(
-        db.psql("select probe = (select id from outbox.delivery where leased_by = 'r'), s, opened from held, outbox.subscription_health"),
+        db.psql(
+            "select probe = (select id from outbox.delivery where leased_by = 'r'), s, opened
+             from held, outbox.subscription_health"
+        ),
         "t|35|1",
         "it has until the end of its lease"
     );
@@ -157,7 +166,10 @@ fn a_probe_that_is_lost_or_given_back_is_followed_by_another() {
     assert!(!second.starts_with(&format!("{lost}|")), "{second}");
     db.psql(&format!("select report(d, 'not_sent') from outbox.delivery d where id = {lost}"));
     assert_eq!(db.psql(held), second, "what the first comes to is no news");
-    db.psql("select report(d, 'unknown', word => 'stopped') from outbox.delivery d, outbox.subscription_health h where d.id = h.probe");
+    db.psql(
+        "select report(d, 'unknown', word => 'stopped')
+         from outbox.delivery d, outbox.subscription_health h where d.id = h.probe",
+    );
     assert_eq!(
         db.psql("select probe, opened, s from held, outbox.subscription_health"),
         "|1|",
@@ -185,7 +197,10 @@ fn a_subscriber_that_asks_to_be_left_alone_is() {
     for (hold, expected) in
         [("1e18", "86400"), ("'Infinity'", "86400"), ("'NaN'", "86400"), ("-5", ""), ("0", "")]
     {
-        db.psql("update outbox.subscription_health set held_since = null, held_until = null, held_why = null, consecutive_failures = 0; select expire()");
+        db.psql(
+            "update outbox.subscription_health set held_until = null, held_why = null, consecutive_failures = 0;
+             select expire()",
+        );
         assert_eq!(db.psql(&format!("select post(1, 'rejected', hold_ms => {hold})")), "1");
         assert_eq!(db.psql("select s from held"), expected, "{hold}: a day at most");
     }
