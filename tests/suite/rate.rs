@@ -112,8 +112,9 @@ fn it_costs_only_those_that_have_one() {
     let db = outbox("rate_cut", "10", 100);
     db.psql("update outbox.subscription set status = 'paused' where id = 2");
     assert_eq!(db.psql("select count(*) from outbox.claim('r', 3, '{}', '{}', 0)"), "3");
-    let left = "select outbox.rate_left(10, tat, clock_timestamp()) between 7 and 10 from outbox.subscription_health";
-    assert_eq!(db.psql(left), "t");
+    let ahead = "select round(extract(epoch from max(h.tat) - (max(d.due_at) - interval '35 s')), 1)
+        from outbox.subscription_health h, outbox.delivery d where d.leased_by = 'r'";
+    assert_eq!(db.psql(ahead), "0.3", "three at ten per second");
 }
 
 /// What is above the rate stays due, and a relay comes back for it by itself: nobody rings.
