@@ -314,8 +314,8 @@ impl Claimer {
             self.ended(ended);
         }
         let now = Instant::now();
-        while let Some((subscription, number)) = self.underway.take_long(now) {
-            if self.scheduler.overdue(subscription, number) {
+        while let Some(subscription) = self.underway.take_long(now) {
+            if self.scheduler.overdue(subscription) {
                 self.doorbell.look_now(now);
             }
         }

@@ -153,10 +153,10 @@ impl Scheduler {
     }
 
     /// A POST has taken long and goes on. True when that makes room for others.
-    pub(super) fn overdue(&mut self, subscription: i64, number: u64) -> bool {
+    pub(super) fn overdue(&mut self, subscription: i64) -> bool {
         let (was_closed, before) = (self.is_closed(), self.pace(subscription));
         if let Some(limit) = self.limits.get_mut(&subscription) {
-            limit.overdue(number);
+            limit.overdue();
         }
         self.note(subscription, before);
         was_closed && !self.is_closed()
@@ -230,7 +230,7 @@ impl Scheduler {
 
     fn budgets(&self) -> Budgets {
         let [slow, unknown] = [Pace::Slow, Pace::Unknown].map(|pace| self.by_pace[pace as usize]);
-        let both = (self.in_flight_max - self.in_flight_max / 4).saturating_sub(slow + unknown);
+        let both = self.in_flight_max.saturating_sub(self.quarter()).max(1).saturating_sub(slow + unknown);
         Budgets {
             slow: self.half().saturating_sub(slow).min(both),
             unknown: self.quarter().saturating_sub(unknown).min(both),

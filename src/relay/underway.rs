@@ -51,10 +51,10 @@ impl Underway {
         None
     }
 
-    /// One that has begun to take long, each once: its subscription and number.
-    pub(super) fn take_long(&mut self, now: Instant) -> Option<(i64, u64)> {
+    /// The subscription of one that has begun to take long; each is told once.
+    pub(super) fn take_long(&mut self, now: Instant) -> Option<i64> {
         self.next_long().filter(|at| *at <= now)?;
         let (_, id) = self.long.pop_front()?;
-        self.posts.get(&id).map(|post| (post.claim.subscription, post.number))
+        self.posts.get(&id).map(|post| post.claim.subscription)
     }
 }
