@@ -13,7 +13,7 @@ as $$
 --
 -- Arguments: subscription; wanted, how many the relay has room for.
 -- Returns: 0 to wanted.
--- Locks: its row of outbox.subscription_health, FOR UPDATE SKIP LOCKED.
+-- Locks: its row of outbox.subscription_health, FOR UPDATE SKIP LOCKED; once, that of outbox.subscription likewise.
 -- Touches: select or insert outbox.subscription_health; select outbox.subscription.
 declare
     _now timestamptz := clock_timestamp();
@@ -32,6 +32,11 @@ begin
             return 0;
         elsif _s.rate is null then
             return admit.wanted;
+        end if;
+        -- One at a time: whoever else makes the row has it until its claim commits.
+        perform from outbox.subscription s where s.id = admit.subscription for no key update skip locked;
+        if not found then
+            return 0;
         end if;
         insert into outbox.subscription_health (subscription) values (admit.subscription) on conflict do nothing;
     end loop;
