@@ -11,7 +11,7 @@ use tokio_postgres::NoTls;
 
 use crate::bench::{Bench, SOON, stop};
 use crate::median;
-use crate::support::{Duplex, RawReceiver, Receiver, read_request};
+use crate::support::{Duplex, Receiver, read_request};
 
 /// Deliveries that wait for the endpoint that floods.
 const QUEUE: usize = 20_000;

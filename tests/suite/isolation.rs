@@ -1,6 +1,6 @@
 //! What one endpoint does to the others: nothing.
 
-use crate::stage::{HASTY, SOON, Stage};
+use crate::stage::{SOON, Stage};
 use crate::support::{Gate, Reply};
 
 /// Twenty endpoints that never answer and may have sixteen POSTs at a time each, on a relay with sixteen slots.
@@ -60,7 +60,7 @@ fn a_slow_endpoint_gets_its_share_beside_a_busy_one() {
 fn a_subscriber_that_is_back_gets_everything_without_a_further_commit() {
     let stage = Stage::new("isolation_back");
     stage.receiver.reply(Reply::status(503));
-    stage.subscribe(&format!("breaker_after => 3, {HASTY}"));
+    stage.subscribe("breaker_after => 3, backoff_base => '1 ms', backoff_cap => '1 ms'");
     stage.emit(40);
     let relay = stage.relay_with(&["--poll-ms", "60000", "--log", "debug"]);
     let open = "select breaker_opened = 1 and not exists (select from outbox.delivery where leased_by is not null) \

@@ -52,9 +52,7 @@ async fn two_relays_have_one_rate_between_them() {
 #[test]
 fn a_pause_is_worth_a_second_and_no_more() {
     let db = outbox("rate_burst", "10", 300);
-    db.psql(
-        "update outbox.delivery set due_at = clock_timestamp() + '1 day' where subscription = 2;",
-    );
+    db.psql("update outbox.delivery set due_at = clock_timestamp() + '1 day' where subscription = 2;");
     let plays = [
         // rate, how far the clock's stand-in goes on before it, how many come
         ("0.001", "0", 1),
