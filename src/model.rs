@@ -26,6 +26,8 @@ pub struct Claim {
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
     pub occurred_at: Option<f64>,
+    /// From when the delivery's age counts, likewise: the event, or what somebody has done to the delivery since.
+    pub aged_from: Option<f64>,
     /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
     pub claimed_at: f64,
     /// Our monotonic clock before the claim was sent: the lease began after it.
@@ -137,7 +139,7 @@ impl Default for Policy {
 /// What a POST came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A 2xx status arrived, whatever became of the body after it.
+    /// A status that is a success arrived, whatever became of the body after it.
     Delivered,
     /// Another status arrived.
     Rejected,
@@ -156,6 +158,23 @@ impl Claim {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.asked.elapsed() < Self::SLACK
+    }
+
+    /// How old the delivery is now: by the database's clock until the claim, by ours since then.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.since(self.aged_from?)
+    }
+
+    /// How long ago the event happened, likewise.
+    #[must_use]
+    pub fn event_age(&self) -> Option<Duration> {
+        self.since(self.occurred_at?)
+    }
+
+    fn since(&self, moment: f64) -> Option<Duration> {
+        let before = Duration::try_from_secs_f64(self.claimed_at - moment).unwrap_or_default();
+        Some(before + self.received.elapsed())
     }
 }
 
@@ -185,8 +204,10 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Beginning of the response body, as text.
     pub response: Option<String>,
-    /// How long the subscriber asked to be left alone, by a Retry-After.
-    pub hold: Option<Duration>,
+    /// How long to wait before the next attempt, as the subscriber said it: a `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// Whether the subscriber wants no other attempt: `outbox-retry: no`.
+    pub declined: bool,
     /// What is known of the connection, for `outbox.attempt.tls`: a JSON object.
     pub tls: Option<Arc<str>>,
     /// When it began.
@@ -202,20 +223,27 @@ pub enum Verdict {
     Delivered,
     /// Given up: a dead letter.
     Dead,
+    /// Too old to be of use.
+    Expired,
     /// There is nothing to send any more.
     Cancelled,
+    /// The subscriber has ended its subscription.
+    Gone,
     /// Due again after this pause.
     Retry(Duration),
 }
 
 impl Verdict {
-    /// The word in `outbox.attempt.outcome`, and `retry` for what has none yet.
+    /// The word for `outbox.settle()`, and in `outbox.attempt.outcome`, save that what is gone is cancelled there; `retry` for
+    /// what has none yet.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Gone => "gone",
             Self::Retry(_) => "retry",
         }
     }
@@ -254,6 +282,10 @@ pub struct Report {
     pub attempt: Option<Attempt>,
     /// What follows.
     pub verdict: Verdict,
+    /// How long nothing may be sent to the subscription at all.
+    pub hold: Option<Duration>,
+    /// Why, where there was no attempt.
+    pub reason: Option<String>,
 }
 
 /// A table outside schema outbox, as far as watching goes.

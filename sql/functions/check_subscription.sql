@@ -6,7 +6,7 @@ as $$
 -- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
 --   OX016 filter, filter_path, exclude_source; 23502, 23514 as the table would.
--- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting, outbox.subscription.
+-- Touches: insert outbox.subscriber; update outbox.allowance; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
 begin
@@ -109,6 +109,9 @@ begin
         new.updated_at := clock_timestamp();
         new.updated_by := session_user;
         new.updated_xid := pg_current_xact_id();
+        if new.max_deliveries is distinct from old.max_deliveries then
+            update outbox.allowance a set spent = coalesce(a.delivered >= new.max_deliveries, false) where a.subscription = old.id;
+        end if;
         -- What was held back may be claimed now, or more of it at a time.
         perform outbox.ring();
     end if;

@@ -1,18 +1,28 @@
 create or replace function outbox.purge_old(
-    moment timestamptz default clock_timestamp(), batch integer default 5000, out letters bigint, out events bigint, out attempts bigint
+    moment timestamptz default clock_timestamp(), batch integer default 5000, out letters bigint, out events bigint, out attempts bigint,
+    out keys bigint
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Deletes dead letters older than dead_letter_retention, and of the kept leaf what has had its time and nobody needs any more:
 -- an event without open delivery, dead letter or fan-out that no attempt in the ring names, and an attempt of a delivery that has ended
--- whose event is gone. So what became of a kept delivery can be read for as long as of any other.
+-- whose event is gone. So what became of a kept delivery can be read for as long as of any other. And keys of outbox.emit() that hold
+-- nobody any more. While somebody replays events (outbox.replay) nothing goes.
 -- Arguments: moment, when it is; batch, how many of each to delete at most.
 -- Returns: how many of each were deleted; call again until all are 0.
--- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
+-- Locks: the advisory lock of outbox.turn_ring(), if it is free.
+-- Touches: delete outbox.dead_letter, outbox.event_kept, outbox.attempt_kept, outbox.dedupe; select outbox.delivery, outbox.fan_out, outbox.attempt, outbox.event.
 declare
     _setting outbox.setting;
 begin
+    letters := 0;
+    events := 0;
+    attempts := 0;
+    keys := 0;
+    if not pg_try_advisory_xact_lock('outbox.turn'::regclass::oid::integer, 0) then
+        return;
+    end if;
     select s.* into _setting from outbox.setting s;
     -- Two probes of the index per subscription that has dead letters.
     with recursive dead (subscription) as (
@@ -58,5 +68,10 @@ begin
     )
     delete from outbox.attempt_kept k using picked p where k.slot = p.slot and k.id = p.id;
     get diagnostics attempts = row_count;
+    delete from outbox.dedupe k
+    where (k.type, k.key) in (
+        select d.type, d.key from outbox.dedupe d where d.held_until <= purge_old.moment order by d.held_until limit purge_old.batch
+        for update skip locked);
+    get diagnostics keys = row_count;
 end
 $$;

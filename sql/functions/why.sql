@@ -49,7 +49,7 @@ begin
         case
             when d.id is not null then concat_ws(', ',
                 case when s.status not in ('active', 'failing') then 'the subscription is ' || s.status end,
-                case when l.id is null then 'not tried yet'
+                case when l.id is null then 'not tried yet' when l.class is null then l.error
                     else format('attempt %s: %s', l.attempt, coalesce(l.error, 'status ' || l.status, l.class)) end,
                 case when d.due_at > clock_timestamp() and d.leased_by is null then 'next at ' || d.due_at end)
             when o.outcome = 'delivered' then format('attempt %s, status %s, at %s', o.attempt, o.status, o.started_at)

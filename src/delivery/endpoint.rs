@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
@@ -23,6 +24,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// Signing secrets.
     pub secrets: Vec<Vec<u8>>,
+    /// Statuses that are a success; `None` is any 2xx.
+    pub success_codes: Option<Vec<u16>>,
     /// Limit of one attempt.
     pub deadline: Duration,
 }
@@ -99,6 +102,13 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
+    /// Whether this status means that the subscriber has the event.
+    #[must_use]
+    pub fn is_success(&self, status: StatusCode) -> bool {
+        let listed = |codes: &Vec<u16>| codes.contains(&status.as_u16());
+        status.is_success() && self.success_codes.as_ref().is_none_or(listed)
+    }
+
     /// Prepares a subscription.
     ///
     /// # Errors
@@ -114,6 +124,7 @@ impl Endpoint {
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,
             secrets: subscription.secrets.clone(),
+            success_codes: subscription.policy.success_codes.clone(),
             deadline: subscription.deadline,
         })
     }

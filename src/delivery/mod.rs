@@ -1,10 +1,11 @@
 //! One POST: from an endpoint and a message to what came of it. Decides nothing about retries and knows no database.
 //!
 //! `endpoint` is a subscription made ready to send to; `connect` opens connections (name, TCP, TLS); `pool` keeps them
-//! alive between POSTs; `signature` signs; `context` adds what
-//! the writer had set; `post` is the one attempt with its one deadline; `failure` puts what went wrong
-//! into a class and a sentence; `handshake` tries a destination and sends nothing.
+//! alive between POSTs; `signature` signs; `context` adds what the writer had set; `post` is the one attempt with its one
+//! deadline; `answer` reads what the subscriber says about further attempts; `failure` puts what went wrong into a class and a
+//! sentence; `handshake` tries a destination and sends nothing.
 
+mod answer;
 mod connect;
 mod context;
 mod endpoint;

@@ -1,14 +1,16 @@
 //! One attempt: a POST under one deadline, which covers name, TCP, TLS, request, head and body.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Request, Response, StatusCode};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
+use hyper::http::response::Parts;
+use hyper::{Request, Response};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
+use super::answer;
 use super::connect::{Sender, connect};
 use super::context;
 use super::endpoint::Endpoint;
@@ -37,28 +39,42 @@ pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Mes
     };
     let duration = started.elapsed();
     match result {
-        Ok((status, body)) => Attempt {
-            class: if status.is_success() { Class::Delivered } else { Class::Rejected },
-            status: Some(status.as_u16()),
-            error_class: None,
-            error: (!status.is_success()).then(|| rejection(status)),
-            response: storable(&body),
-            hold: None,
-            tls: None,
-            started,
-            duration,
-        },
+        Ok(answer) => answered(endpoint, &answer, started, duration),
         Err(failure) => Attempt {
             class: failure.class,
             status: None,
             error_class: Some(failure.word),
             error: Some(failure.sentence),
             response: None,
-            hold: None,
+            retry_after: None,
+            declined: false,
             tls: None,
             started,
             duration,
         },
+    }
+}
+
+/// The answer of a subscriber: all of its head, the beginning of its body.
+struct Answer {
+    head: Parts,
+    body: Bytes,
+}
+
+fn answered(endpoint: &Endpoint, answer: &Answer, started: Instant, duration: Duration) -> Attempt {
+    let Answer { head, body } = answer;
+    let success = endpoint.is_success(head.status);
+    Attempt {
+        class: if success { Class::Delivered } else { Class::Rejected },
+        status: Some(head.status.as_u16()),
+        error_class: None,
+        error: (!success).then(|| rejection(head, endpoint.success_codes.as_deref())),
+        response: storable(body),
+        retry_after: answer::retry_after(&head.headers, SystemTime::now()).filter(|_| !success),
+        declined: !success && answer::declines(&head.headers),
+        tls: None,
+        started,
+        duration,
     }
 }
 
@@ -99,7 +115,7 @@ async fn exchange(
     pool: &Pool,
     request: Request<Full<Bytes>>,
     deadline: Deadline,
-) -> Result<(StatusCode, Bytes), Failure> {
+) -> Result<Answer, Failure> {
     let mut request = request;
     while let Some(mut sender) = pool.take(&endpoint.destination) {
         match send(endpoint, &mut sender, request, deadline, false).await {
@@ -146,9 +162,8 @@ async fn read(
     sender: Sender,
     response: Response<Incoming>,
     deadline: Deadline,
-) -> (StatusCode, Bytes) {
-    let status = response.status();
-    let mut body = response.into_body();
+) -> Answer {
+    let (head, mut body) = response.into_parts();
     let mut kept = Vec::new();
     let whole = async {
         let mut seen = 0;
@@ -168,7 +183,7 @@ async fn read(
     if timeout_at(limit, whole).await.unwrap_or(false) {
         keep(endpoint, pool, sender).await;
     }
-    (status, Bytes::from(kept))
+    Answer { head, body: Bytes::from(kept) }
 }
 
 /// The connection's task may need a moment to see that the response is over.
@@ -178,24 +193,36 @@ async fn keep(endpoint: &Endpoint, pool: &Pool, mut sender: Sender) {
     }
 }
 
+/// How much of a redirect's target is told.
+const LOCATION_MAX: usize = 200;
+
 /// What a person wants to know about a status that is no success.
-fn rejection(status: StatusCode) -> String {
-    let reason = status.canonical_reason().map(|r| format!(" {r}")).unwrap_or_default();
-    match status.as_u16() {
-        300..=399 => format!(
-            "the subscriber answered {}{reason}: redirects are not followed, subscribe the final URL",
-            status.as_u16()
-        ),
-        401 | 403 => format!(
-            "the subscriber answered {}{reason}: it does not accept our credentials; check headers, identity and signing secret",
-            status.as_u16()
-        ),
-        404 | 405 => format!(
-            "the subscriber answered {}{reason}: it takes no POST at this path; check the path of the URL",
-            status.as_u16()
-        ),
-        code => format!("the subscriber answered {code}{reason}"),
-    }
+fn rejection(head: &Parts, success_codes: Option<&[u16]>) -> String {
+    let code = head.status.as_u16();
+    let reason = head.status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    let advice = match (code, success_codes) {
+        (200..=299, Some(codes)) => {
+            let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
+            format!(": a success is {} here (success_codes)", codes.join(" or "))
+        }
+        (300..=399, _) => {
+            format!("{}: redirects are not followed, subscribe the final URL", location(head))
+        }
+        (401 | 403, _) => {
+            ": it does not accept our credentials; check headers, identity and signing secret".to_owned()
+        }
+        (404 | 405, _) => ": it takes no POST at this path; check the path of the URL".to_owned(),
+        _ => String::new(),
+    };
+    format!("the subscriber answered {code}{reason}{advice}")
+}
+
+/// Where a redirect leads, without its query, which may hold a token.
+fn location(head: &Parts) -> String {
+    let target = head.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let target: String =
+        target.split(['?', '#']).next().unwrap_or_default().chars().take(LOCATION_MAX).collect();
+    if target.is_empty() { target } else { format!(" to {target}") }
 }
 
 /// Response text as Postgres can store it: UTF-8 without NUL.
@@ -214,12 +241,25 @@ mod tests {
     }
 
     #[test]
-    fn redirects_say_what_to_do() {
-        assert!(rejection(StatusCode::FOUND).contains("subscribe the final URL"));
+    fn what_is_no_success_says_what_to_do() {
+        let said = |code: u16, location: Option<&str>| {
+            let mut answer = Response::builder().status(code);
+            if let Some(location) = location {
+                answer = answer.header(LOCATION, location);
+            }
+            rejection(&answer.body(()).expect("valid").into_parts().0, Some(&[200, 201]))
+        };
         assert_eq!(
-            rejection(StatusCode::INTERNAL_SERVER_ERROR),
-            "the subscriber answered 500 Internal Server Error"
+            said(302, Some("https://b.example/hooks?token=hush")),
+            "the subscriber answered 302 Found to https://b.example/hooks: redirects are not followed, subscribe the \
+             final URL"
         );
-        assert_eq!(rejection(StatusCode::from_u16(599).expect("valid")), "the subscriber answered 599");
+        assert!(said(307, None).contains("Redirect: redirects"));
+        assert_eq!(said(500, None), "the subscriber answered 500 Internal Server Error");
+        assert_eq!(said(599, None), "the subscriber answered 599");
+        assert_eq!(
+            said(204, None),
+            "the subscriber answered 204 No Content: a success is 200 or 201 here (success_codes)"
+        );
     }
 }

@@ -49,8 +49,10 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     // On a worker thread: the main one only waits.
     let counts = tokio::spawn(relay::run(settings, stop)).await.context("the relay failed")??;
     if once {
+        let expired =
+            if counts.expired > 0 { format!(", expired {}", counts.expired) } else { String::new() };
         say(format_args!(
-            "delivered {}, will retry {}, dead {}, cancelled {}\n",
+            "delivered {}, will retry {}, dead {}, cancelled {}{expired}\n",
             counts.delivered, counts.retrying, counts.dead, counts.cancelled
         ))?;
     }

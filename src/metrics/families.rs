@@ -70,7 +70,7 @@ impl Families {
             attempts: zeros("class", &["delivered", "rejected", "not_sent", "unknown"]),
             request_duration: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
             pending: Gauge::default(),
-            outcomes: zeros("outcome", &["delivered", "dead", "cancelled", "retry"]),
+            outcomes: zeros("outcome", &["delivered", "dead", "expired", "cancelled", "gone", "retry"]),
             late_outcomes: Counter::default(),
             event_to_settled: Histogram::new(EVENT_BUCKETS),
             settle_batch_size: Histogram::new(SIZE_BUCKETS),

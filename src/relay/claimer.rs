@@ -260,6 +260,8 @@ impl Claimer {
                 claim,
                 attempt: Some(attempt),
                 verdict: Verdict::Retry(SETTINGS_PAUSE),
+                hold: None,
+                reason: None,
             });
             return;
         };
@@ -349,10 +351,12 @@ impl Claimer {
         }
         let attempt = lost(&claim, panicked);
         let verdict = match self.endpoints.of(&claim) {
-            Some(known) if panicked => verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()),
+            Some(known) if panicked => {
+                verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()).verdict
+            }
             _ => Verdict::Retry(Duration::ZERO),
         };
-        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });
+        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict, hold: None, reason: None });
     }
 
     /// Lets what is under way end until `end`; what does not is due again at once.

@@ -1,4 +1,4 @@
-//! What is done now and then: being seen, idle connections; and by one relay for all of them, while it holds the duty: removed
+//! What is done now and then: being seen, idle connections; and by one relay for all of them, while it holds the duty: ended
 //! subscriptions, old leaves of the ring, what was kept and has had its time.
 
 use std::sync::Arc;
@@ -192,7 +192,7 @@ async fn keep(
 async fn cancel_gone(store: &Store) -> Result<(), StoreError> {
     let cancelled = store.cancel_gone(ROUND).await?;
     if cancelled > 0 {
-        info!(cancelled, "cancelled deliveries of removed subscriptions");
+        info!(cancelled, "cancelled deliveries of ended subscriptions");
     }
     Ok(())
 }
@@ -224,8 +224,8 @@ async fn purge_old(store: &Store, end: Instant) -> Result<bool, StoreError> {
         if purged.is_nothing() {
             return Ok(true);
         }
-        let (letters, events, attempts) = (purged.letters, purged.events, purged.attempts);
-        info!(letters, events, attempts, "purged what was kept and has had its time");
+        let (letters, events, attempts, keys) = (purged.letters, purged.events, purged.attempts, purged.keys);
+        info!(letters, events, attempts, keys, "purged what was kept and has had its time");
     }
     Ok(false)
 }

@@ -158,6 +158,7 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         delivered = counts.delivered,
         retrying = counts.retrying,
         dead = counts.dead,
+        expired = counts.expired,
         cancelled = counts.cancelled,
         "stopped"
     );

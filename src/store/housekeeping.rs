@@ -34,6 +34,8 @@ pub struct Purged {
     pub events: i64,
     /// Attempts of such events.
     pub attempts: i64,
+    /// Keys of published events that hold nobody any more.
+    pub keys: i64,
 }
 
 impl Purged {
@@ -89,7 +91,7 @@ impl Store {
         Ok(())
     }
 
-    /// Cancels open deliveries of removed subscriptions, for at most about this long; returns how many.
+    /// Ends subscriptions whose time is over and cancels open deliveries of those that have ended, for at most about this long; returns how many.
     ///
     /// # Errors
     /// When the statement fails.
@@ -98,7 +100,7 @@ impl Store {
         loop {
             let row = self
                 .one(
-                    "cancelling deliveries of removed subscriptions",
+                    "cancelling deliveries of ended subscriptions",
                     "select outbox.cancel_gone($1)",
                     &[(&CANCEL_BATCH, Type::INT4)],
                 )
@@ -140,12 +142,13 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn purge_old(&self) -> Result<Purged, StoreError> {
-        let statement = "select letters, events, attempts from outbox.purge_old()";
+        let statement = "select letters, events, attempts, keys from outbox.purge_old()";
         let row = self.one("purging what has had its time", statement, &[]).await?;
         Ok(row.map_or_else(Purged::default, |row| Purged {
             letters: row.get("letters"),
             events: row.get("events"),
             attempts: row.get("attempts"),
+            keys: row.get("keys"),
         }))
     }
 

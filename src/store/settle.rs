@@ -104,19 +104,17 @@ impl<'a> Batch<'a> {
         self.classes.push(attempt.map(|attempt| attempt.class.as_str()));
         self.statuses.push(attempt.and_then(|attempt| attempt.status).map(i32::from));
         self.error_classes.push(attempt.and_then(|attempt| attempt.error_class));
-        let error = attempt.and_then(|attempt| attempt.error.as_deref());
+        let error = attempt.map_or(report.reason.as_deref(), |attempt| attempt.error.as_deref());
         self.errors.push(error.filter(|_| detail >= Detail::Errors));
         let response = attempt.and_then(|attempt| attempt.response.as_deref());
         self.responses.push(response.filter(|_| detail >= Detail::Full));
-        let hold = attempt.and_then(|attempt| attempt.hold);
+        let hold = report.hold;
         self.holds_ms.push(hold.map(|hold| hold.as_secs_f64() * 1000.0));
         let tls = attempt.and_then(|attempt| attempt.tls.as_deref());
         self.tls.push(tls.filter(|_| detail >= Detail::Full));
         let (outcome, retry_in_ms) = match report.verdict {
-            Verdict::Delivered => (Some("delivered"), None),
-            Verdict::Dead => (Some("dead"), None),
-            Verdict::Cancelled => (Some("cancelled"), None),
             Verdict::Retry(pause) => (None, Some(pause.as_secs_f64() * 1000.0)),
+            verdict => (Some(verdict.as_str()), None),
         };
         self.outcomes.push(outcome);
         self.retries_in_ms.push(retry_in_ms);

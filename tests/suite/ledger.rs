@@ -272,7 +272,8 @@ const SCRIPTS: &[Script] = &[
         steps: "claim('r1', 1); report('r1', 1, 1, 'rejected', 'dead'); outbox.retry(1); claim('r2', 1); \
                 report('r1', 1, 1, 'rejected', 'dead')",
         open: "1|2|r2",
-        attempts: "r1|1|rejected|dead|f\nr1|1|rejected||t",
+        // Between them the note of who has retried it.
+        attempts: "r1|1|rejected|dead|f\n|0|||f\nr1|1|rejected||t",
         dead: "0",
     },
 ];

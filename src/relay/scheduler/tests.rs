@@ -13,6 +13,7 @@ fn claim(subscription: i64) -> Claim {
         event_id: 0,
         message: None,
         occurred_at: None,
+        aged_from: None,
         claimed_at: 0.0,
         asked: Instant::now(),
         received: Instant::now(),
