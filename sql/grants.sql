@@ -30,7 +30,7 @@ begin
             identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, http2, batch_max, batch_bytes, success_codes,
             permanent_codes, gone_codes, immediate_retries, delays, backoff_base, backoff_cap, max_attempts, max_age, ttl,
             severity_thresholds, disable_after_failures, disable_after, breaker_after, ordering, barrier, on_exhausted, expires_at,
-            max_deliveries, gone_reason, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
+            max_deliveries, endpoint_since, gone_reason, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.schedule, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
@@ -45,9 +45,9 @@ begin
     if _relay then
         grant usage on schema outbox to outbox_relay;
         grant select on outbox.definition_history, outbox.refinery_schema_history, outbox.destination to outbox_relay;
-        grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
+        grant execute on function outbox.claim,
             outbox.settle,
-            outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
+            outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due, outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
             outbox.report_certificates(text, jsonb),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
@@ -73,7 +73,7 @@ begin
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
             outbox.set_signing_secret(bigint, text), outbox.rotate_signing_secret(bigint, interval, text),
             outbox.signing_public_key(bigint), outbox.emit, outbox.ping(bigint),
-            outbox.retry, outbox.skip, outbox.cancel, outbox.repair, outbox.replay, outbox.compact, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
+            outbox.retry, outbox.skip, outbox.cancel, outbox.repair, outbox.replay, outbox.compact, outbox.close_breaker(bigint), outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
             outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),

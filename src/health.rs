@@ -7,7 +7,7 @@
 //! *Ready*: it does its work. Every reason against it is a fact that heals with its cause: claims that fail, outcomes that
 //! cannot be recorded, a schema that does not fit, due deliveries that are never claimed, a stop.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ struct Facts {
     claiming_since: Option<Instant>,
     /// When the last claim began that has ended and could have taken more than it found.
     unfilled_at: Option<Instant>,
+    /// Subscriptions that this relay takes nothing more of at the moment.
+    limited: HashSet<i64>,
     stuck_since: Option<Instant>,
     schema: Option<String>,
     stopping: bool,
@@ -122,6 +124,11 @@ impl Health {
         }
     }
 
+    /// Subscriptions of which this relay takes nothing more at the moment, whatever is due: they are not passed over.
+    pub fn limited(&self, subscriptions: Vec<i64>) {
+        self.facts().limited = subscriptions.into_iter().collect();
+    }
+
     /// A job's session or statement failed; `refused` when rights or schema do not fit.
     pub fn failed(&self, job: &'static str, why: &str, refused: bool) {
         let mut facts = self.facts();
@@ -173,8 +180,10 @@ impl Health {
         let now = Instant::now();
         let mut facts = self.facts();
         let mut before = std::mem::take(&mut facts.heads);
+        let limited = std::mem::take(&mut facts.limited);
         facts.heads = found
             .into_iter()
+            .filter(|waiting| !limited.contains(&waiting.subscription))
             .map(|waiting| {
                 let same = before.remove(&waiting.subscription).filter(|head| head.waiting.is(&waiting));
                 let since = same.as_ref().map_or(now, |head| head.since);
@@ -182,6 +191,7 @@ impl Health {
                 (waiting.subscription, Head { waiting, since, passed_over })
             })
             .collect();
+        facts.limited = limited;
     }
 
     /// Why the process should be restarted; empty when it lives.

@@ -342,6 +342,8 @@ pub struct Measured {
     pub due_for: Option<f64>,
     /// Which delivery that is.
     pub first_due: Option<i64>,
+    /// Subscriptions that a breaker or a Retry-After holds: 0 or 1, save in the sum of all others.
+    pub held: i64,
 }
 
 /// A certificate in use or seen: an element of `outbox.report_certificates()`.

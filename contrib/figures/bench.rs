@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Authority, Cluster, ClusterOptions, Database, Outboxd, Receiver, ReceiverOptions, RelayProcess,
-    write_identity,
+    Authority, Cluster, ClusterOptions, Database, Duplex, Outboxd, RawReceiver, Receiver, ReceiverOptions,
+    RelayProcess, TlsOptions, write_identity,
 };
 
 /// Longer than anything should take.
@@ -44,6 +44,11 @@ impl Bench {
             self.authority.server(&["localhost"]),
             &self.authority.pem(),
         ))
+    }
+
+    /// A subscriber that does what the script says with each connection.
+    pub(crate) fn raw_receiver(&self, script: fn(&mut dyn Duplex)) -> RawReceiver {
+        RawReceiver::start(Some(&TlsOptions::new(self.authority.server(&["localhost"]))), script)
     }
 
     /// Starts a relay that logs problems only.

@@ -14,6 +14,7 @@ mod drain;
 mod fan_out;
 mod house;
 mod idle;
+mod isolation;
 mod latency;
 mod observer;
 mod order;
@@ -37,7 +38,7 @@ struct Options {
 enum Figure {
     /// 20,000 ready deliveries to one mTLS receiver, as a share of a loop that does nothing but POST.
     Drain,
-    /// What one claim touches at 10 and at 100,000 idle subscriptions.
+    /// What one claim touches at 10, 10,000 and 100,000 idle subscriptions, and beside 100 whose breaker is open.
     Claim,
     /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
     Capture,
@@ -51,6 +52,8 @@ enum Figure {
     Doorbell(doorbell::Options),
     /// From commit to arrival at 50 events per second, with the doorbell and by polling.
     Latency(latency::Options),
+    /// p99 of an endpoint that is well beside one that hangs, drips or floods, and of 1,000 with 10 dead ones.
+    Isolation(isolation::Options),
     /// CPU of a relay that has nothing to do, its database sessions included.
     Idle(idle::Options),
     /// The baseline of `drain`, as a process of its own.
@@ -70,6 +73,7 @@ fn main() {
         Figure::Order => order::measure(&outboxd),
         Figure::Doorbell(options) => doorbell::measure(&outboxd, &options),
         Figure::Latency(options) => latency::measure(&outboxd, &options),
+        Figure::Isolation(options) => isolation::measure(&outboxd, &options),
         Figure::Idle(options) => idle::measure(&outboxd, &options),
         Figure::Bare { url, identity, posts, connections, body } => {
             bare::post(&url, &identity, posts, connections, body);

@@ -98,6 +98,13 @@ begin
                     'max_deliveries.';
         end if;
         insert into outbox.subscriber (name) values (new.subscriber) on conflict do nothing;
+        -- A breaker that opened before does not hold back what now goes elsewhere, or otherwise. Noted here and not there: the
+        -- caller's transaction may take its time, and outbox.settle() must not wait for it.
+        new.endpoint_since := case
+            when tg_op = 'INSERT'
+                or (new.url, new.identity, new.headers, new.auth, new.http2, new.connect_deadline, new.deadline, new.breaker_after)
+                    is distinct from (old.url, old.identity, old.headers, old.auth, old.http2, old.connect_deadline, old.deadline, old.breaker_after)
+            then clock_timestamp() else old.endpoint_since end;
         if new.filter is null or new.object_id is not null then
             -- The id leads to it.
             new.anchor_path := null;

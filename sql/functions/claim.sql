@@ -1,5 +1,6 @@
 create or replace function outbox.claim(
-    relay text, free integer, busy bigint[], busy_running integer[], start_after bigint
+    relay text, free integer, busy bigint[], busy_running integer[], start_after bigint,
+    busy_limits integer[] default '{}', others_limit integer default null, busy_only boolean default false
 ) returns table (
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
@@ -22,11 +23,16 @@ as $$
 -- taken a second, or 32 MiB, or the statement's time-out has ended one. The others are left for the next claim, and due from
 -- then on. So a slow envelope holds up others no longer than one call of it takes.
 --
+-- What outbox.throttle() holds back is left: that of a breaker that has opened, and what is above a rate.
+--
 -- Arguments:
 --   relay               its name, shown as outbox.delivery.leased_by
 --   free                how many deliveries it can start now
 --   busy, busy_running  subscriptions that it is sending to already, and how many POSTs each has under way
 --   start_after         the subscription at which the last claim stopped; 0 at first
+--   busy_limits         how many POSTs at a time each of busy may have, if that is less than its concurrency
+--   others_limit        the same for all others; null: their concurrency
+--   busy_only           nothing of others
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; body_error
 --   says why the envelope made no body; traceparent, trace_id and headers are what the event's transaction had set, unchecked;
@@ -35,9 +41,9 @@ as $$
 --   ordered, whether it has a lane: then seq is the event's number among those of its object, where it has one, and previous_event
 --   and previous_seq are of what the subscriber took last of this lane.
 -- Raises: OX020 when something is due and this database is a copy of another.
--- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
+-- Locks: the rows it returns, FOR UPDATE SKIP LOCKED; see outbox.throttle(), outbox.admit().
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event, outbox.lane; what envelopes read; see outbox.admit(),
---   outbox.heads(), outbox.supersede_claimed(), outbox.within_allowance().
+--   outbox.heads(), outbox.throttle(), outbox.throttle_taken(), outbox.supersede_claimed(), outbox.within_allowance().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
@@ -51,54 +57,75 @@ declare
     _body      text[];
     _envelope  record;
     _latest    boolean;
+    _asked     boolean;
     _counted   boolean;
     _left_out  bigint[] := outbox.admit(_now);
 begin
     with recursive later (subscription) as (
-        (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
+        (select d.subscription from outbox.delivery d where not claim.busy_only and d.subscription > claim.start_after
+         order by d.subscription limit 1)
         union all
         select (select d.subscription from outbox.delivery d where d.subscription > l.subscription order by d.subscription limit 1)
         from later l where l.subscription is not null
     ), earlier (subscription) as (
-        (select d.subscription from outbox.delivery d order by d.subscription limit 1)
+        (select d.subscription from outbox.delivery d where not claim.busy_only order by d.subscription limit 1)
         union all
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped, s.counted
+        select p.id, p.object_key, s.enveloped, s.counted, s.rate is not null or h.breaker_opened > 0 as asked
         from (
             select l.subscription from later l where l.subscription is not null
             union all
             select e.subscription from earlier e where e.subscription <= claim.start_after
+            union all
+            (select b.subscription from unnest(claim.busy) as b (subscription) where claim.busy_only
+             order by b.subscription <= claim.start_after, b.subscription)
         ) open
             join lateral (
                 select least(s.concurrency, case when s.max_deliveries is not null
                         then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
-                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted, s.ordering <> 'none' as ordered
+                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted, s.ordering <> 'none' as ordered,
+                    s.rate, s.endpoint_since
                 from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing')
                     and (s.expires_at is null or s.expires_at > _now) limit 1
             ) s on true
-            left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
+            left join lateral (
+                select h.breaker_opened, h.held_since, h.held_until from outbox.subscription_health h
+                where h.subscription = open.subscription limit 1
+            ) h on true
+            left join unnest(claim.busy, claim.busy_running, claim.busy_limits) as b (subscription, running, posts)
+                on b.subscription = open.subscription
+            cross join lateral (
+                select least(s.concurrency, case when b.subscription is null then claim.others_limit else b.posts end)
+                    - coalesce(b.running, 0) as room
+            ) r
+            cross join lateral (
+                select case
+                    when r.room <= 0 or h.held_until > _now and h.held_since >= s.endpoint_since then 0
+                    when s.rate is null and (h.breaker_opened > 0) is not true then r.room
+                    else outbox.throttle(open.subscription, r.room)
+                end as places
+            ) t
             cross join lateral (
                 select u.id, u.object_key
                 from (
                     select d.id, d.object_key from outbox.delivery d
                     where not s.ordered and d.subscription = open.subscription and d.due_at <= _now
                     order by d.due_at, d.id
-                    limit greatest(s.concurrency - coalesce(b.running, 0), 0)
+                    limit t.places
                     for update skip locked
                 ) u
                 union all
-                select h.id, h.object_key
-                from outbox.heads(open.subscription, _now, greatest(s.concurrency - coalesce(b.running, 0), 0)) h
+                select h.id, h.object_key from outbox.heads(open.subscription, _now, t.places) h
                 where s.ordered and open.subscription <> all (_left_out)
             ) p
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
-        bool_or(picked.object_key is not null), bool_or(picked.counted)
-        into _ids, _enveloped, _latest, _counted
+        bool_or(picked.object_key is not null), bool_or(picked.counted), bool_or(picked.asked)
+        into _ids, _enveloped, _latest, _counted, _asked
     from picked;
     if _ids is null then
         return;
@@ -138,6 +165,9 @@ begin
             _ids := array(select i.id from unnest(_ids) as i (id) where i.id <> all (_left));
             update outbox.delivery d set due_at = clock_timestamp() where d.id = any (_left);
         end if;
+    end if;
+    if _asked then
+        perform outbox.throttle_taken(_ids);
     end if;
     return query
     with claimed as (

@@ -1,6 +1,6 @@
 create or replace function outbox.measure(subscriptions_max integer) returns table (
     subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision,
-    due_at double precision, due_for double precision, first_due bigint
+    due_at double precision, due_for double precision, first_due bigint, held bigint
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -17,11 +17,12 @@ as $$
 --                       is gone; the oldest is the one with the lowest id. Deliveries with an age of their own (delivery.since)
 --                       have that
 --   due_at, due_for     when the first due delivery became due, seconds since 1970, and how long ago that was; null when
---                       none is due, and when no relay could be expected to send it: the subscription is not active, or has
---                       as many POSTs under way as it may
+--                       none is due, and when no relay could be expected to send it: the subscription is not active, has
+--                       as many POSTs under way as it may, or is held
 --   first_due           which delivery that is: all that one statement caused became due at the same instant
+--   held                1 when a breaker or a Retry-After holds it, otherwise 0; the sum in the row of all others
 -- Locks: nothing.
--- Touches: select outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.event.
+-- Touches: select outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health, outbox.event.
 declare
     _now timestamptz := clock_timestamp();
 begin
@@ -42,9 +43,16 @@ begin
         from counted c full join buried b on b.subscription = c.subscription
     ), ranked as materialized (
         select s.id, s.subscriber, k.open, k.dead, k.oldest, k.since,
-            case when s.status in ('active', 'failing') and k.under_way < least(s.concurrency, s.max_deliveries) then k.due_at end as due_at,
+            case when s.status in ('active', 'failing') and k.under_way < least(s.concurrency, s.max_deliveries) and h.held = 0
+                and (outbox.rate_left(s.rate, h.tat, _now) < 1) is not true then k.due_at
+            end as due_at,
+            h.held,
             row_number() over (order by k.open desc, k.dead desc, s.id) as rank
         from busy k join outbox.subscription s on s.id = k.id
+            cross join lateral (
+                select coalesce(max(case when h.held_until > _now and h.held_since >= s.endpoint_since then 1 end), 0) as held, max(h.tat) as tat
+                from outbox.subscription_health h where h.subscription = k.id
+            ) h
         where s.status <> 'gone'
     ), idle as (
         -- No more than there is room for: an idle subscription costs nothing, however many there are.
@@ -54,12 +62,12 @@ begin
         order by s.id
         limit greatest(measure.subscriptions_max - (select count(*) from ranked), 0)
     ), told as (
-        select r.id, r.subscriber, r.open, r.dead, r.oldest, r.since, r.due_at, r.rank
+        select r.id, r.subscriber, r.open, r.dead, r.oldest, r.since, r.due_at, r.held, r.rank
         from ranked r where r.rank <= measure.subscriptions_max
         union all
-        select i.id, i.subscriber, 0, 0, null, null, null, measure.subscriptions_max + i.id from idle i
+        select i.id, i.subscriber, 0, 0, null, null, null, 0, measure.subscriptions_max + i.id from idle i
         union all
-        select null, null, sum(r.open)::bigint, sum(r.dead)::bigint, min(r.oldest), min(r.since), null, null
+        select null, null, sum(r.open)::bigint, sum(r.dead)::bigint, min(r.oldest), min(r.since), null, sum(r.held), null
         from ranked r where r.rank > measure.subscriptions_max
         having count(*) > 0
     )
@@ -67,7 +75,8 @@ begin
         case when t.oldest is null then coalesce(extract(epoch from _now - t.since), 0)
             else greatest(extract(epoch from _now - least(e.occurred_at, case when e.occurred_at is not null then t.since end)), 0)
         end::double precision,
-        extract(epoch from t.due_at)::double precision, extract(epoch from _now - t.due_at)::double precision, f.id
+        extract(epoch from t.due_at)::double precision, extract(epoch from _now - t.due_at)::double precision, f.id,
+        t.held::bigint
     from told t
         left join lateral (
             select e.occurred_at from outbox.event e

@@ -17,7 +17,7 @@ as $$
 --   severity of their subscription 1.
 -- Locks: the rows of outbox.subscription_health, in the order of subscriptions; see outbox.judge_subscriptions().
 -- Touches: insert, update outbox.subscription_health; select outbox.attempt where a batch is sent again, outbox.delivery,
---   outbox.subscription; see outbox.judge_subscriptions().
+--   outbox.subscription; see outbox.settle_breaker(), outbox.judge_subscriptions().
 declare
     _now     timestamptz := clock_timestamp();
     _news    bigint[];
@@ -38,8 +38,11 @@ begin
     end if;
     -- A success is news once in ten seconds, or after a failure: a busy subscription does not rewrite its row all the time.
     _news := array(
-        select x.subscription from unnest(settle_health.subscriptions, settle_health.classes) as x (subscription, class)
+        select x.subscription
+        from unnest(settle_health.subscriptions, settle_health.classes, settle_health.deliveries) as x (subscription, class, delivery)
         where x.class is not null
+            -- A probe that was too old to be sent makes room for another.
+            or exists (select from outbox.subscription_health k where k.subscription = x.subscription and k.probe = x.delivery)
         group by x.subscription
         having bool_or(x.class <> 'delivered') or not exists (
             select from outbox.subscription_health k
@@ -119,6 +122,12 @@ begin
         last_error = case when n.class is null then h.last_error else n.error end
     from standing n
     where h.subscription = n.subscription;
+    -- Without what was not counted: somebody has its row.
+    perform outbox.settle_breaker(
+        array(select case when s.id = any (_counted) then s.id end
+            from unnest(settle_health.subscriptions) with ordinality as s (id, n) order by s.n),
+        settle_health.deliveries, settle_health.classes, settle_health.error_classes, settle_health.ages_ms,
+        settle_health.durations_ms, settle_health.holds_ms);
     changes := outbox.judge_subscriptions(_counted);
     if changes is not null then
         fatal := array(

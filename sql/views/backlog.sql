@@ -73,9 +73,12 @@ select o.subscription,
     least(e.occurred_at, o.since) as oldest_at,
     clock_timestamp() - least(e.occurred_at, o.since) as oldest_age,
     coalesce(r.rate, 0) as rate,
-    make_interval(secs => (60.0 * o.open / nullif(r.rate, 0))::double precision) as eta
+    make_interval(secs => (60.0 * o.open / nullif(r.rate, 0))::double precision) as eta,
+    case when h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since then h.held_until end as held_until,
+    case when h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since then h.held_why end as held_why
 from open o
     left join outbox.subscription s on s.id = o.subscription
+    left join outbox.subscription_health h on h.subscription = o.subscription
     left join recent r on r.subscription = o.subscription
     left join lateral (
         select e.occurred_at from outbox.event e

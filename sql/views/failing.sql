@@ -1,5 +1,5 @@
--- Subscriptions whose last attempt failed, that have dead letters or are disabled: since when, with which error, what hangs on it; and
--- since when it has the status that it has, by whom and why, as far as that ever changed.
+-- Subscriptions whose last attempt failed, that are held (held_why: breaker, retry-after), have dead letters or are disabled: since
+-- when, with which error, what hangs on it; and since when it has the status that it has, by whom and why, as far as that ever changed.
 create or replace view outbox.failing as
 select s.id as subscription,
     s.subscriber,
@@ -13,6 +13,9 @@ select s.id as subscription,
     h.last_status,
     h.last_error_class,
     h.last_error,
+    case when h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since then h.held_until end as held_until,
+    case when h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since then h.held_why end as held_why,
+    h.breaker_opened,
     (select count(*) from outbox.delivery d where d.subscription = s.id) as open,
     (select min(d.due_at) from outbox.delivery d where d.subscription = s.id and d.due_at < 'infinity') as next_attempt_at,
     (select count(*) from outbox.dead_letter l where l.subscription = s.id) as dead_letters,
@@ -28,5 +31,6 @@ from outbox.subscription s
         where i.subscription = s.id order by i.id desc limit 1
     ) c on true
 where s.status <> 'gone'
-    and (h.consecutive_failures > 0 or s.status = 'disabled' or exists (select from outbox.dead_letter l where l.subscription = s.id))
+    and (h.consecutive_failures > 0 or s.status = 'disabled' or h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since
+        or exists (select from outbox.dead_letter l where l.subscription = s.id))
 order by h.failing_since;

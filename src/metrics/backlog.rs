@@ -22,6 +22,8 @@ pub struct Backlog {
     pub dead: i64,
     /// Age of the oldest event with an open delivery, in seconds; `None` when nobody knows, the event being gone.
     pub oldest_age: Option<f64>,
+    /// How many subscriptions of the row are held.
+    pub held: i64,
 }
 
 /// The series, shared with the registry.
@@ -71,6 +73,8 @@ impl Collector for Measured {
         single("backlog_measured_timestamp_seconds", help, at.as_secs_f64())?;
         let help = "How long measuring the backlog took.";
         single("backlog_measure_duration_seconds", help, took.as_secs_f64())?;
+        let help = "Subscriptions with open deliveries that a breaker or a Retry-After holds.";
+        single("held_subscriptions", help, float(rows.iter().map(|(_, row)| row.held).sum()))?;
         let mut each = |name, help, value: fn(&Backlog) -> Option<f64>| {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (labels, row) in rows {

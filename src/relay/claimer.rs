@@ -1,26 +1,27 @@
 //! The loop: wait, claim, start posts, mind the doorbell. It never waits for a post or for an outcome to be recorded.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::{Id, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::bellkeeper::Bellkeeper;
 use super::doorbell::{Doorbell, Step};
 use super::endpoints::Endpoints;
+use super::limits::Went;
 use super::link::Link;
 use super::outcomes::Outcomes;
-use super::scheduler::Scheduler;
-use super::sending::{attempt, unsent};
+use super::scheduler::{Ended, Lane, Scheduler};
+use super::sending::{attempt, lost, unsent, went};
+use super::underway::{Post, Underway};
 use super::verdict::verdict;
 use super::{RelayError, Settings};
 use crate::delivery::{Failure, Pool};
-use crate::model::{Attempt, Claim, Class, Report, Verdict};
+use crate::model::{Claim, Report, Verdict};
 use crate::shutdown::Stop;
-use crate::store::Wanted;
+use crate::store::{StoreError, Wanted};
 
 /// After the settings of a subscription could not be read: each such try counts as an attempt.
 const SETTINGS_PAUSE: Duration = Duration::from_secs(5);
@@ -36,9 +37,8 @@ pub(super) struct Claimer {
     outcomes: Outcomes,
     scheduler: Scheduler,
     endpoints: Endpoints,
-    posts: JoinSet<()>,
-    /// Posts under way, so that one that is aborted or panics still gets an outcome.
-    underway: HashMap<Id, Claim>,
+    posts: JoinSet<Went>,
+    underway: Underway,
     doorbell: Doorbell,
     bell: Bellkeeper,
     /// No claim before this: the last one failed.
@@ -68,7 +68,7 @@ impl Claimer {
             outcomes,
             endpoints: Endpoints::default(),
             posts: JoinSet::new(),
-            underway: HashMap::new(),
+            underway: Underway::default(),
             not_before: now,
             next_expand: now,
             stop,
@@ -153,11 +153,45 @@ impl Claimer {
         self.scheduler.free() > 0 && waiting < self.settings.in_flight_max && !self.outcomes.is_stuck()
     }
 
-    /// One claim, and the start of what it gave. A claim that gave something is followed by another at once: it stops at
-    /// nothing, or where a subscription has all it may have. What writers have left to relays is work as well: a claim that
+    /// A round of claims, and the start of what they gave. One that gave something is followed by another at once: it stops at
+    /// nothing, or where a subscription has all it may have. What writers have left to relays is work as well: a round that
     /// gave nothing looks for that before it says so, so what makes sure that no delivery is overlooked holds for it too.
     async fn claim(&mut self) -> Result<usize, RelayError> {
-        let wanted = self.scheduler.wanted();
+        let asked = Instant::now();
+        let mut count = 0;
+        for lane in self.scheduler.lanes() {
+            if let Some(wanted) = self.scheduler.wanted(lane) {
+                count += self.claim_for(lane, &wanted).await?;
+            }
+        }
+        self.settings.health.limited(self.scheduler.limited());
+        let mut expanded = false;
+        if count > 0 {
+            self.doorbell.took(asked.elapsed());
+        } else if let Some(store) = self.link.at_hand() {
+            match store.expand().await {
+                Ok(made) => expanded = made.is_some(),
+                Err(problem) => return Err(self.claim_failed(problem)),
+            }
+        }
+        self.doorbell.claimed(expanded || count > 0, Instant::now());
+        if !self.settings.once
+            && self.doorbell.rests(Instant::now())
+            && let Some(store) = self.link.at_hand()
+        {
+            // When it fails the next claim will, and says so.
+            if let Ok(Some(due)) = store.next_due(asked.elapsed(), &self.scheduler.limited()).await {
+                self.doorbell.look_before(Instant::now() + due);
+            }
+        }
+        if count > 0 {
+            self.expand().await;
+        }
+        Ok(count + usize::from(expanded))
+    }
+
+    /// One claim, and the start of what it gave.
+    async fn claim_for(&mut self, lane: Lane, wanted: &Wanted) -> Result<usize, RelayError> {
         self.settings.health.claiming();
         let store = match self.link.open().await {
             Ok(store) => store,
@@ -167,32 +201,14 @@ impl Claimer {
                 return Err(problem.into());
             }
         };
-        let asked = Instant::now();
-        let claimed = match store.claim(&self.settings.name, &wanted).await {
-            Ok(claims) if claims.is_empty() => store.expand().await.map(|made| (claims, made.is_some())),
-            Ok(claims) => Ok((claims, false)),
-            Err(problem) => Err(problem),
+        let claims = match store.claim(&self.settings.name, wanted).await {
+            Ok(claims) => claims,
+            Err(problem) => return Err(self.claim_failed(problem)),
         };
-        let (claims, expanded) = match claimed {
-            Ok(found) => found,
-            Err(problem) => {
-                self.settings.metrics.claim_failed();
-                self.link.failed(&problem);
-                return Err(problem.into());
-            }
-        };
-        self.scheduler.claimed(&wanted, &claims);
-        if !claims.is_empty() {
-            self.doorbell.took(asked.elapsed());
-        }
-        self.doorbell.claimed(expanded || !claims.is_empty(), Instant::now());
-        if !self.settings.once && self.doorbell.rests(Instant::now()) {
-            // When it fails the next claim will, and says so.
-            if let Ok(Some(due)) = store.next_due(asked.elapsed()).await {
-                self.doorbell.look_before(Instant::now() + due);
-            }
-        }
-        note(&self.settings, &wanted, &claims);
+        let unfilled = self.scheduler.claimed(lane, wanted, &claims);
+        let first = claims.iter().filter(|claim| claim.attempt == 1).count();
+        self.settings.metrics.claimed(claims.len(), first);
+        self.settings.health.claimed(unfilled);
         let outdated = self.endpoints.outdated(&claims);
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
@@ -213,10 +229,13 @@ impl Claimer {
         for claim in claims {
             self.start(claim);
         }
-        if count > 0 {
-            self.expand().await;
-        }
-        Ok(count + usize::from(expanded))
+        Ok(count)
+    }
+
+    fn claim_failed(&mut self, problem: StoreError) -> RelayError {
+        self.settings.metrics.claim_failed();
+        self.link.failed(&problem);
+        problem.into()
     }
 
     /// Where claims never come to an end, what writers have left to relays does not wait for that.
@@ -246,14 +265,19 @@ impl Claimer {
             });
             return;
         };
-        let subscription = claim.subscription;
-        self.scheduler.started(subscription, known.subscription.concurrency);
+        let concurrency = known.subscription.concurrency;
+        let number = self.scheduler.started(claim.subscription, concurrency);
         let (pool, outcomes) = (Arc::clone(&self.pool), self.outcomes.clone());
         let task = self.posts.spawn({
             let claim = claim.clone();
-            async move { outcomes.send(attempt(claim, &known, &pool).await) }
+            async move {
+                let report = attempt(claim, &known, &pool).await;
+                let went = went(&report);
+                outcomes.send(report);
+                went
+            }
         });
-        self.underway.insert(task.id(), claim);
+        self.underway.insert(task.id(), Post { claim, number, concurrency, begun: Instant::now() });
         self.settings.metrics.in_flight(self.underway.len());
     }
 
@@ -268,11 +292,13 @@ impl Claimer {
         };
         let ringing = self.holds_back() && self.has_way() && self.bell.has_bell();
         let (next_ring, rings) = (self.bell.next_ring(), self.bell.rings());
+        let long = self.underway.next_long();
         tokio::select! {
             () = self.stop.wait() => {}
             Some(ended) = self.posts.join_next_with_id(), if !self.posts.is_empty() => self.ended(ended),
             () = tokio::time::sleep_until(next.max(self.not_before)), if can_claim => {}
             () = tokio::time::sleep_until(next_ring), if ringing => {}
+            () = tokio::time::sleep_until(long.unwrap_or(now)), if long.is_some() => {}
             () = rings.for_claimer() => {}
             () = self.bell.news() => {}
             due = self.outcomes.next_retry() => self.doorbell.look_before(due),
@@ -284,22 +310,34 @@ impl Claimer {
         }
     }
 
-    /// Takes note of every post that has ended since.
+    /// Takes note of every post that has ended since, and of those that take long.
     fn reap(&mut self) {
         while let Some(ended) = self.posts.try_join_next_with_id() {
             self.ended(ended);
         }
+        let now = Instant::now();
+        while let Some(subscription) = self.underway.take_long(now) {
+            if self.scheduler.overdue(subscription) {
+                self.doorbell.look_now(now);
+            }
+        }
     }
 
-    fn ended(&mut self, ended: Result<(Id, ()), tokio::task::JoinError>) {
-        let id = match &ended {
-            Ok((id, ())) => *id,
-            Err(problem) => problem.id(),
+    fn ended(&mut self, ended: Result<(Id, Went), JoinError>) {
+        let (id, went) = match &ended {
+            Ok((id, went)) => (*id, *went),
+            Err(problem) => (problem.id(), Went::Neither),
         };
-        let Some(claim) = self.underway.remove(&id) else { return };
+        let Some(Post { claim, number, concurrency, begun }) = self.underway.remove(id) else { return };
         self.settings.metrics.in_flight(self.underway.len());
-        if self.scheduler.finished(claim.subscription) {
+        let subscription = claim.subscription;
+        let before = self.scheduler.limit(subscription);
+        if self.scheduler.finished(subscription, Ended { number, went, took: begun.elapsed(), concurrency }) {
             self.doorbell.look_now(Instant::now());
+        }
+        let (posts, pace) = self.scheduler.limit(subscription);
+        if (posts, pace) != before {
+            debug!(subscription, posts, ?pace, "may have another number of POSTs at a time");
         }
         if let Err(problem) = ended {
             self.lost(claim, problem.is_panic());
@@ -311,23 +349,7 @@ impl Claimer {
         if panicked {
             error!(delivery = claim.delivery, "a post panicked; please report this");
         }
-        let (word, sentence) = if panicked {
-            ("panic", "the relay failed while sending; see its log")
-        } else {
-            ("stopped", "the relay was stopped before the subscriber answered")
-        };
-        let attempt = Attempt {
-            class: Class::Unknown,
-            status: None,
-            error_class: Some(word),
-            error: Some(sentence.to_owned()),
-            response: None,
-            retry_after: None,
-            declined: false,
-            tls: None,
-            started: claim.received,
-            duration: claim.received.elapsed(),
-        };
+        let attempt = lost(&claim, panicked);
         let verdict = match self.endpoints.of(&claim) {
             Some(known) if panicked => {
                 verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()).verdict
@@ -353,13 +375,6 @@ impl Claimer {
             }
         }
     }
-}
-
-/// What a claim says about how it goes.
-fn note(settings: &Settings, wanted: &Wanted, claims: &[Claim]) {
-    let first = claims.iter().filter(|claim| claim.attempt == 1).count();
-    settings.metrics.claimed(claims.len(), first);
-    settings.health.claimed(claims.len() < usize::try_from(wanted.free).unwrap_or(0));
 }
 
 /// Completes the grace time after a stop was asked for.

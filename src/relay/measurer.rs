@@ -88,5 +88,6 @@ fn backlog(row: Measured) -> Backlog {
         open: row.open,
         dead: row.dead,
         oldest_age: row.oldest_age,
+        held: row.held,
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Four tasks, each with a database session of its own, so that none waits for another's statement:
 //! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
-//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions
-//! alone, without I/O.
+//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` with `limits`, and `verdict` are
+//! the decisions alone, without I/O.
 
 mod bellkeeper;
 mod claimer;
@@ -11,6 +11,7 @@ mod custodian;
 pub mod doorbell;
 mod endpoints;
 mod housekeeper;
+mod limits;
 mod link;
 mod listener;
 mod measurer;
@@ -19,6 +20,7 @@ mod rings;
 mod scheduler;
 mod sending;
 mod settler;
+mod underway;
 mod verdict;
 
 use std::sync::Arc;

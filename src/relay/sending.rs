@@ -3,6 +3,7 @@
 use tracing::{debug, error, warn};
 
 use super::endpoints::Known;
+use super::limits::Went;
 use super::verdict::{Decision, too_old, verdict};
 use crate::delivery::{Failure, Pool, post};
 use crate::model::{Attempt, Claim, Class, Report, Verdict};
@@ -51,6 +52,32 @@ pub(super) fn unsent(claim: &Claim, failure: Failure) -> Attempt {
         tls: None,
         started: claim.received,
         duration: claim.received.elapsed(),
+    }
+}
+
+/// One that told nothing: it may have been sent.
+pub(super) fn lost(claim: &Claim, panicked: bool) -> Attempt {
+    let (word, sentence) = if panicked {
+        ("panic", "the relay failed while sending; see its log")
+    } else {
+        ("stopped", "the relay was stopped before the subscriber answered")
+    };
+    let attempt = unsent(claim, Failure::not_sent(word, sentence.into()));
+    Attempt { class: Class::Unknown, ..attempt }
+}
+
+/// Whether the subscriber could bear more at a time, as far as this attempt says.
+pub(super) fn went(report: &Report) -> Went {
+    let Some(attempt) = &report.attempt else { return Went::Neither };
+    match (attempt.class, attempt.status, attempt.error_class) {
+        (Class::Delivered, ..) => Went::Well,
+        (Class::Rejected, Some(408 | 425 | 429 | 500..), _) => Went::Badly,
+        (Class::Rejected, ..) => Went::Neither,
+        // What we did not even try.
+        (_, _, Some("envelope" | "lease" | "settings" | "subscription" | "panic" | "stopped")) => {
+            Went::Neither
+        }
+        _ => Went::Badly,
     }
 }
 

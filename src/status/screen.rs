@@ -133,7 +133,7 @@ fn subscriptions(status: &Value, width: usize) -> Vec<String> {
     lines
 }
 
-/// The line below a subscription that is off, fails or has dead letters.
+/// The line below a subscription that is off, fails, is held or has dead letters.
 fn trouble(one: &Value) -> Option<String> {
     let mut parts = Vec::new();
     if let ("disabled" | "paused", Some(age)) = (text(one, "status"), one["status_age_s"].as_f64()) {
@@ -144,6 +144,13 @@ fn trouble(one: &Value) -> Option<String> {
     let dead = whole(one, "dead_letters");
     if dead > 0 {
         parts.push(format!("{} dead", number(dead)));
+    }
+    if let Some(held) = one["held_for_s"].as_f64() {
+        let why = match text(one, "held_why") {
+            "breaker" => "breaker open",
+            _ => "it asked to be left alone",
+        };
+        parts.push(format!("{why} for {} more", span(held)));
     }
     let failures = whole(one, "consecutive_failures");
     if failures > 0 {

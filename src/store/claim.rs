@@ -17,14 +17,29 @@ const LIMIT: Duration = Duration::from_secs(10);
 const EXPAND_BATCH: i32 = 1000;
 
 /// What a relay can start now.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// Deliveries in all.
     pub free: i32,
-    /// Subscriptions it is sending to, with how many POSTs each has under way.
-    pub busy: Vec<(i64, i32)>,
+    /// Subscriptions it is sending to, or that may have less than others.
+    pub busy: Vec<Busy>,
+    /// POSTs at a time of each other one.
+    pub others_limit: i32,
+    /// Nothing of others.
+    pub busy_only: bool,
     /// Where the last full claim stopped.
     pub start_after: i64,
+}
+
+/// What a relay says of one subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy {
+    /// `outbox.subscription.id`.
+    pub id: i64,
+    /// POSTs under way.
+    pub running: i32,
+    /// POSTs at a time.
+    pub limit: i32,
 }
 
 impl Store {
@@ -33,7 +48,9 @@ impl Store {
     /// # Errors
     /// When the statement fails; whatever it claimed all the same becomes due again when its lease ends.
     pub async fn claim(&self, relay: &str, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
-        let (busy, busy_running): (Vec<i64>, Vec<i32>) = wanted.busy.iter().copied().unzip();
+        let busy: Vec<i64> = wanted.busy.iter().map(|busy| busy.id).collect();
+        let busy_running: Vec<i32> = wanted.busy.iter().map(|busy| busy.running).collect();
+        let busy_limits: Vec<i32> = wanted.busy.iter().map(|busy| busy.limit).collect();
         let asked = Instant::now();
         let rows = self
             .run_within(
@@ -42,13 +59,16 @@ impl Store {
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
                  aged_from, claimed_at, ordered, seq, previous_event, previous_seq \
-                 from outbox.claim($1, $2, $3, $4, $5)",
+                 from outbox.claim($1, $2, $3, $4, $5, $6, $7, $8)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
                     (&busy, Type::INT8_ARRAY),
                     (&busy_running, Type::INT4_ARRAY),
                     (&wanted.start_after, Type::INT8),
+                    (&busy_limits, Type::INT4_ARRAY),
+                    (&wanted.others_limit, Type::INT4),
+                    (&wanted.busy_only, Type::BOOL),
                 ],
             )
             .await?;
@@ -68,17 +88,18 @@ impl Store {
     }
 
     /// How long until the next delivery becomes due that was not due yet this long ago, which is before the last claim: what
-    /// became due since is due now. `None` when nothing waits.
+    /// became due since is due now. Also when the time is over for which a subscription is held, unless the relay has no room
+    /// for it. `None` when nothing waits.
     ///
     /// # Errors
     /// When the statement fails.
-    pub async fn next_due(&self, ago: Duration) -> Result<Option<Duration>, StoreError> {
+    pub async fn next_due(&self, ago: Duration, full_up: &[i64]) -> Result<Option<Duration>, StoreError> {
         let ago_ms = ago.as_secs_f64() * 1000.0;
         let rows = self
             .run(
                 "looking for the next due delivery",
-                "select outbox.next_due($1)",
-                &[(&ago_ms, Type::FLOAT8)],
+                "select outbox.next_due($1, $2)",
+                &[(&ago_ms, Type::FLOAT8), (&full_up, Type::INT8_ARRAY)],
             )
             .await?;
         let ms: Option<f64> = rows.first().and_then(|row| row.get(0));

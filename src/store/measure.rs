@@ -14,7 +14,7 @@ impl Store {
         let rows = self
             .run(
                 "measuring the backlog",
-                "select subscription, subscriber, open, dead, oldest_age, due_at, due_for, first_due from outbox.measure($1)",
+                "select subscription, subscriber, open, dead, oldest_age, due_at, due_for, first_due, held from outbox.measure($1)",
                 &[(&subscriptions_max, Type::INT4)],
             )
             .await?;
@@ -27,6 +27,7 @@ impl Store {
             due_at: row.get("due_at"),
             due_for: row.get("due_for"),
             first_due: row.get("first_due"),
+            held: row.get("held"),
         };
         Ok(rows.iter().map(measured).collect())
     }

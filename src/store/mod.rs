@@ -17,7 +17,7 @@ mod transaction;
 mod workbench;
 
 pub use bell::{Bell, BellError};
-pub use claim::Wanted;
+pub use claim::{Busy, Wanted};
 pub use direct::is_direct;
 pub use error::{StoreError, Trouble};
 pub use examine::{Topic, examine};

@@ -22,7 +22,8 @@ with backlog as materialized (
         coalesce(h.consecutive_failures, 0) as consecutive_failures, h.failing_since, h.last_success_at,
         h.last_status, h.last_error_class, h.last_error, coalesce(l.dead, 0) as dead_letters,
         h.severity, coalesce(h.dead_in_a_row, 0) as dead_in_a_row, c.changed_at as status_since, c.changed_by as status_by,
-        c.reason as status_reason, extract(epoch from clock_timestamp() - c.changed_at) as status_age_s
+        c.reason as status_reason, extract(epoch from clock_timestamp() - c.changed_at) as status_age_s,
+        b.held_until, b.held_why, extract(epoch from b.held_until - clock_timestamp()) as held_for_s
     from listed i
         left join backlog b on b.subscription = i.id
         left join outbox.destination d on d.subscription = i.id
@@ -73,7 +74,8 @@ select json_build_object(
             'last_success_at', t.last_success_at, 'last_status', t.last_status, 'last_error_class', t.last_error_class,
             'last_error', t.last_error, 'dead_letters', t.dead_letters, 'severity', t.severity, 'dead_in_a_row', t.dead_in_a_row,
             'status_since', t.status_since, 'status_by', t.status_by, 'status_reason', t.status_reason,
-            'status_age_s', t.status_age_s) order by t.rank), '[]')
+            'status_age_s', t.status_age_s, 'held_until', t.held_until, 'held_why', t.held_why, 'held_for_s', t.held_for_s)
+            order by t.rank), '[]')
         from ranked t where t.rank <= $1),
     'subscriptions_more', (select greatest(count(*) - $1, 0) from told),
     'subscriptions_by_status', (
@@ -85,7 +87,7 @@ select json_build_object(
             'dead_letters', coalesce(sum(t.dead_letters), 0), 'failing', count(*) filter (where t.consecutive_failures > 0 and t.status <> 'disabled'),
             'disabled', count(*) filter (where t.status = 'disabled'),
             'stalled', count(*) filter (where t.status in ('active', 'failing') and t.due > 0 and t.in_flight = 0
-                and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.oldest_age_s > 60),
+                and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.held_until is null and t.oldest_age_s > 60),
             'fanning_out', (select count(*) from outbox.fan_out),
             'held_back', coalesce(sum(t.open) filter (where t.status in ('paused', 'disabled')), 0),
             'oldest_age_s', max(t.oldest_age_s), 'rate_per_minute', coalesce(sum(t.rate_per_minute), 0),

@@ -86,15 +86,19 @@ fn the_limit_of_the_relay_holds_over_all_subscriptions() {
     for path in ["/a", "/b", "/c"] {
         stage.subscribe_url(&stage.receiver.url(path), "");
     }
+    let relay = stage.relay_with(&["--in-flight-max", "4"]);
+    // Those that have answered once may have all slots between them.
+    stage.emit(3);
+    stage.wait_until_drained();
     let gate = Gate::new();
     stage.receiver.reply(Reply::default().gate(&gate));
     stage.emit(10);
-    let relay = stage.relay_with(&["--in-flight-max", "4"]);
-    stage.receiver.wait_for(4, SOON);
-    assert_eq!(stage.count("outbox.delivery where leased_by is not null"), 4);
+    // Three, where a slow machine has them taken for slow before the fourth begins.
+    stage.receiver.wait_for(9 + 3, SOON);
+    assert!((3..=4).contains(&stage.count("outbox.delivery where leased_by is not null")));
     gate.open();
     stage.wait_until_drained();
-    assert_eq!(stage.receiver.count(), 30);
+    assert_eq!(stage.receiver.count(), 39);
     drop(relay);
     assert!(stage.receiver.connections() <= 4);
 }
@@ -108,14 +112,13 @@ fn a_subscriber_that_hangs_delays_nobody_else() {
         "/slow" => Reply::default().gate(&held),
         _ => Reply::default(),
     });
-    stage.subscribe_url(&stage.receiver.url("/slow"), "concurrency => 4");
+    stage.subscribe_url(&stage.receiver.url("/slow"), "concurrency => 4, deadline => '60 s'");
     let quick = stage.subscribe_url(&stage.receiver.url("/quick"), "concurrency => 4");
     stage.emit(100);
     let _relay = stage.relay_with(&["--in-flight-max", "8"]);
     let all = format!("select not exists (select from outbox.delivery where subscription = {quick})");
     stage.db.wait_until(&all, SOON);
-    stage.receiver.wait_for(104, SOON);
-    assert_eq!((stage.receiver.count(), stage.count("outbox.attempt")), (104, 100));
+    assert_eq!(stage.count("outbox.attempt"), 100, "the other is still trying the first");
     gate.open();
     stage.wait_until_drained();
 }

@@ -10,7 +10,8 @@ const OK: &str = "outboxd_reloads_total{result=\"ok\"}";
 const FAILED: &str = "outboxd_reloads_total{result=\"failed\"}";
 
 /// Tried again soon, and not given up before the reload.
-const PATIENT: &str = "backoff_base => '50 ms', backoff_cap => '50 ms', max_attempts => 1000";
+const PATIENT: &str = "backoff_base => '50 ms', backoff_cap => '50 ms', max_attempts => 1000, \
+    breaker_after => 1000";
 
 /// Whose certificate each request came with, in the order of arrival.
 fn names(stage: &Stage) -> Vec<String> {

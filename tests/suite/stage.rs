@@ -21,8 +21,8 @@ pub const SOON: Duration = Duration::from_secs(30);
 /// The names by which the receivers are reached.
 pub const LOCAL: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Settings of a subscription whose failures are tried again at once.
-pub const HASTY: &str = "backoff_base => '1 ms', backoff_cap => '1 ms'";
+/// Settings of a subscription whose failures are tried again at once, however many there are.
+pub const HASTY: &str = "backoff_base => '1 ms', backoff_cap => '1 ms', breaker_after => 1000";
 
 /// Most tests change rows behind the relay's back, which nobody rings for; `--poll-ms` overrules it.
 const LOOKS_OFTEN: [(&str, &str); 1] = [("OUTBOXD_POLL_MS", "20")];
