@@ -98,8 +98,8 @@ begin
             left join unnest(claim.busy, claim.busy_running, claim.busy_limits) as b (subscription, running, posts)
                 on b.subscription = open.subscription
             cross join lateral (
-                select least(s.concurrency, case when b.subscription is null then claim.others_limit else b.posts end)
-                    - coalesce(b.running, 0) as room
+                select (least(s.concurrency, case when b.subscription is null then claim.others_limit else b.posts end)
+                    - coalesce(b.running, 0))::integer as room
             ) r
             cross join lateral (
                 select case

@@ -14,7 +14,8 @@ impl Store {
         let rows = self
             .run(
                 "measuring the backlog",
-                "select subscription, subscriber, open, dead, oldest_age, due_at, due_for, first_due, held from outbox.measure($1)",
+                "select subscription, subscriber, open, dead, oldest_age, due_at, due_for, first_due, held \
+                 from outbox.measure($1)",
                 &[(&subscriptions_max, Type::INT4)],
             )
             .await?;

@@ -51,7 +51,7 @@ fn what_is_under_way_is_told_with_what_each_may_have() {
     start(&mut scheduler, 7, 2);
     start(&mut scheduler, 8, 1);
     assert_eq!(busy(&scheduler, Lane::Open), Some(vec![(7, 2, 4), (8, 1, 4)]));
-    let wanted = scheduler.wanted(Lane::Open).unwrap();
+    let wanted = scheduler.wanted(Lane::Open).expect("a claim");
     assert_eq!(
         (wanted.free, wanted.others_limit, wanted.busy_only),
         (63, 4, false),
@@ -90,10 +90,10 @@ fn a_full_relay_claims_as_soon_as_anything_ends() {
 #[test]
 fn full_claims_go_round() {
     let mut scheduler = Scheduler::new(32);
-    let after = |scheduler: &Scheduler| scheduler.wanted(Lane::Open).unwrap().start_after;
+    let after = |scheduler: &Scheduler| scheduler.wanted(Lane::Open).expect("a claim").start_after;
     let mut play = |claims: &[i64]| {
         let claims: Vec<Claim> = claims.iter().map(|id| claim(*id)).collect();
-        let wanted = Wanted { free: 2, ..scheduler.wanted(Lane::Open).unwrap() };
+        let wanted = Wanted { free: 2, ..scheduler.wanted(Lane::Open).expect("a claim") };
         let unfilled = scheduler.claimed(Lane::Open, &wanted, &claims);
         (after(&scheduler), unfilled)
     };
@@ -147,14 +147,14 @@ fn the_slow_have_half_and_a_lane_of_their_own() {
     }
     assert_eq!(scheduler.wanted(Lane::Slow), None, "four of eight");
     assert_eq!(scheduler.limited().len(), 6, "and that is no reason to take one for passed over");
-    let open = busy(&scheduler, Lane::Open).unwrap();
+    let open = busy(&scheduler, Lane::Open).expect("a claim");
     assert_eq!(
         open,
         (1..=6).map(|id| (id, i32::from(id <= 4), 0)).collect::<Vec<_>>(),
         "nothing of them in the other"
     );
     assert!(scheduler.finished(1, ended(numbers[0], Went::Badly, 20_000)), "that makes room");
-    let slow = scheduler.wanted(Lane::Slow).unwrap();
+    let slow = scheduler.wanted(Lane::Slow).expect("a claim");
     assert!(slow.free == 1 && slow.busy_only, "{slow:?}");
 }
 
@@ -163,7 +163,7 @@ fn the_slow_have_half_and_a_lane_of_their_own() {
 fn the_quick_do_not_shut_out_the_slow() {
     let mut scheduler = Scheduler::new(8);
     introduce(&mut scheduler, 1);
-    let wanted = scheduler.wanted(Lane::Open).unwrap();
+    let wanted = scheduler.wanted(Lane::Open).expect("a claim");
     let claims: Vec<Claim> = (0..wanted.free).map(|_| claim(1)).collect();
     scheduler.claimed(Lane::Open, &wanted, &claims);
     assert_eq!(scheduler.lanes(), [Lane::Slow, Lane::Open]);
