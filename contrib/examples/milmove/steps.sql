@@ -201,7 +201,7 @@ select s.status, h.severity from outbox.subscription s join outbox.subscription_
 where s.pattern = 'PaymentRequest.Update';
 update outbox.subscription_health set failing_since = failing_since - interval '30 minutes' where severity is not null;
 update outbox.delivery set due_at = clock_timestamp();
-select outbox.ring();
+do $$ begin perform outbox.ring(); end $$;
 --> row failing|3
 --> until (select count(*) = 1 from outbox.delivery where attempt = 4 and leased_by is null)
 --> prime POST /support/v1/webhook-notify answers 500
@@ -224,7 +224,7 @@ select outbox.ring();
 select h.severity from outbox.subscription_health h where h.severity is not null;
 update outbox.subscription_health set failing_since = failing_since - interval '4 hours' where severity is not null;
 update outbox.delivery set due_at = clock_timestamp();
-select outbox.ring();
+do $$ begin perform outbox.ring(); end $$;
 --> row 2
 --> until (select status = 'disabled' from outbox.subscription where pattern = 'PaymentRequest.Update')
 --> prime POST /support/v1/webhook-notify answers 500
