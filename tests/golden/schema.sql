@@ -11,6 +11,22 @@ CREATE FUNCTION outbox.add_triggers(relation regclass, watch integer) RETURNS in
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.admit(moment timestamp with time zone, batch integer DEFAULT 500) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.admit_batch(subscription bigint, strict boolean, all_of_them boolean, moment timestamp with time zone, batch integer, OUT looked integer, OUT admitted integer) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS ...;
 CREATE FUNCTION outbox.adopt_database() RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -67,7 +83,7 @@ CREATE SEQUENCE outbox.event_id
 CREATE TABLE outbox.event (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -147,7 +163,7 @@ CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) RETURNS text
+CREATE FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean DEFAULT false) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -159,12 +175,24 @@ CREATE FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) 
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text DEFAULT ''::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.capture_is_trusted(relation regclass) RETURNS boolean
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) RETURNS boolean
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_planned(statements text) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) RETURNS text
@@ -189,6 +217,14 @@ CREATE FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object,
     AS ...;
 CREATE FUNCTION outbox.capture_values(relation regclass, only_columns text[] DEFAULT NULL::text[]) RETURNS text
     LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.capture_wanted(watch outbox.watch) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
@@ -235,12 +271,104 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision)
+CREATE TABLE outbox.subscription (
+    id bigint NOT NULL,
+    key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
+    subscriber text NOT NULL,
+    pattern text NOT NULL,
+    url text NOT NULL,
+    object_id text,
+    filter jsonb,
+    filter_path jsonpath,
+    exclude_source text,
+    anchor_path text[] COLLATE pg_catalog."C",
+    anchor text COLLATE pg_catalog."C",
+    special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
+    envelope text,
+    format text DEFAULT 'standard'::text NOT NULL,
+    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
+    identity text,
+    auth jsonb,
+    status text DEFAULT 'active'::text NOT NULL,
+    while_off text DEFAULT 'hold'::text NOT NULL,
+    concurrency integer DEFAULT 16 NOT NULL,
+    rate double precision,
+    connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
+    deadline interval DEFAULT '00:00:20'::interval NOT NULL,
+    http2 boolean DEFAULT false NOT NULL,
+    batch_max integer DEFAULT 1 NOT NULL,
+    batch_bytes integer DEFAULT 1048576 NOT NULL,
+    success_codes integer[],
+    permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
+    gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
+    immediate_retries integer DEFAULT 0 NOT NULL,
+    delays interval[],
+    backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
+    backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
+    max_attempts integer DEFAULT 30 NOT NULL,
+    max_age interval,
+    ttl interval,
+    severity_thresholds interval[],
+    disable_after_failures integer,
+    disable_after interval DEFAULT '5 days'::interval,
+    breaker_after integer DEFAULT 10,
+    ordering text DEFAULT 'none'::text NOT NULL,
+    barrier boolean DEFAULT false NOT NULL,
+    on_exhausted text DEFAULT 'skip'::text NOT NULL,
+    expires_at timestamp with time zone,
+    max_deliveries integer,
+    endpoint_since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    gone_reason text,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    updated_by text DEFAULT SESSION_USER NOT NULL,
+    updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
+    CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
+    CONSTRAINT barrier_needs_an_order CHECK (((NOT barrier) OR (ordering <> 'none'::text))),
+    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
+    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
+    CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
+    CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
+    CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
+    CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
+    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
+    CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
+    CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
+    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
+    CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
+    CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
+    CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
+    CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
+    CONSTRAINT max_age_is_1_s_to_90_days CHECK (((max_age >= '00:00:01'::interval) AND (max_age <= '90 days'::interval))),
+    CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
+    CONSTRAINT max_deliveries_is_1_or_more CHECK ((max_deliveries >= 1)),
+    CONSTRAINT on_exhausted_is_known CHECK ((on_exhausted = ANY (ARRAY['skip'::text, 'block'::text, 'park'::text]))),
+    CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
+    CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
+    CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
+    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
+    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
+    CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
+    CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
+    CONSTRAINT while_off_is_hold_or_skip CHECK ((while_off = ANY (ARRAY['hold'::text, 'skip'::text])))
+);
+CREATE FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) RETURNS SETOF outbox.subscription
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[] DEFAULT '{}'::integer[], others_limit integer DEFAULT NULL::integer, busy_only boolean DEFAULT false) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) RETURNS record
+CREATE FUNCTION outbox.claim_key(type text, key text, "window" interval, INOUT uid uuid, OUT is_new boolean) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.close_breaker(subscription bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.compact(subscription bigint, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, batch integer DEFAULT 100000) RETURNS TABLE(waiting bigint, superseded bigint, done bigint)
@@ -314,6 +442,10 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS ...;
+CREATE FUNCTION outbox.enable(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) RETURNS bigint[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -342,6 +474,13 @@ CREATE FUNCTION outbox.envelop(event outbox.event, envelope text, subscription b
     SET lc_monetary TO 'C'
     SET lc_numeric TO 'C'
     SET lc_time TO 'C'
+    AS ...;
+CREATE FUNCTION outbox.event_of(uid uuid) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.event_uid(id bigint) RETURNS uuid
+    LANGUAGE sql PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.excluded_words(source text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -385,6 +524,14 @@ CREATE FUNCTION outbox.function_name(signature text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.heads(subscription bigint, moment timestamp with time zone, places integer) RETURNS TABLE(id bigint, object_key bigint)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    AS ...;
 CREATE FUNCTION outbox.home() RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -393,8 +540,16 @@ CREATE FUNCTION outbox.is_home() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.judge_subscriptions(subscriptions bigint[]) RETURNS jsonb
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) RETURNS record
     LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.keep_subscriptions(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.keep_tombstone() RETURNS trigger
@@ -462,7 +617,7 @@ CREATE FUNCTION outbox.match_words(pattern text, only_object_id text, filter jso
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision, first_due bigint)
+CREATE FUNCTION outbox.measure(subscriptions_max integer) RETURNS TABLE(subscription bigint, subscriber text, open bigint, dead bigint, oldest_age double precision, due_at double precision, due_for double precision, first_due bigint, held bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET max_parallel_workers_per_gather TO '0'
@@ -488,18 +643,30 @@ CREATE FUNCTION outbox.net_type(object text, types text[]) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.next_due(ago_ms double precision DEFAULT 0) RETURNS double precision
+CREATE FUNCTION outbox.next_due(ago_ms double precision DEFAULT 0, full_up bigint[] DEFAULT '{}'::bigint[]) RETURNS double precision
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.note_ended() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.object_key(object text, object_id text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.pass_barrier(subscription bigint, drawn bigint, moment timestamp with time zone) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.path_holds(data jsonb, path jsonpath) RETURNS boolean
     LANGUAGE plpgsql STABLE COST 1000
     AS ...;
 CREATE FUNCTION outbox.patterns(event_type text) RETURNS text[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.pause(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.payload_omitted(bytes_max bigint) RETURNS jsonb
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -524,6 +691,9 @@ CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_t
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.rate_left(rate double precision, tat timestamp with time zone, at timestamp with time zone) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.reach(watch integer, rows text) RETURNS SETOF text
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'auto'
@@ -539,8 +709,16 @@ CREATE FUNCTION outbox.read_conditions(relation regclass, probe regclass, count 
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.read_signing_secret(secret text, OUT kind text, OUT bytes bytea, OUT reference text) RETURNS record
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.readers() RETURNS text[]
     LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.record_change() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.refuse_explained() RETURNS trigger
@@ -560,6 +738,10 @@ CREATE FUNCTION outbox.register_object(object text, root regclass, builder text,
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.release_lanes() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -589,6 +771,10 @@ CREATE FUNCTION outbox.reopen_watches(part regclass) RETURNS TABLE(id integer, r
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reorder_lanes() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.repair(action text, reason text DEFAULT NULL::text, deliveries bigint[] DEFAULT NULL::bigint[], subscription bigint DEFAULT NULL::bigint, subscriber text DEFAULT NULL::text, event_type text DEFAULT NULL::text, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, "from" timestamp with time zone DEFAULT NULL::timestamp with time zone, "to" timestamp with time zone DEFAULT NULL::timestamp with time zone, state text DEFAULT 'all'::text, dry_run boolean DEFAULT true, batch integer DEFAULT 10000) RETURNS TABLE(subscription_id bigint, subscriber_name text, dead bigint, waiting bigint, under_way bigint, done bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -610,6 +796,10 @@ CREATE FUNCTION outbox.replay_events(event_type text, object text, object_id tex
     AS ...;
 CREATE FUNCTION outbox.replay_pairs(few boolean, events text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.report_certificates(relay text, certificates jsonb) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
@@ -640,8 +830,16 @@ CREATE FUNCTION outbox.require_subscriptions(subscription bigint, subscriber tex
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reset_health(subscriptions bigint[]) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
     LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.resume(subscription bigint DEFAULT NULL::bigint, reason text DEFAULT NULL::text, subscriptions bigint[] DEFAULT NULL::bigint[], subscriber text DEFAULT NULL::text, pattern text DEFAULT NULL::text) RETURNS integer
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.retry(delivery bigint, reason text DEFAULT NULL::text) RETURNS text
@@ -653,6 +851,10 @@ CREATE FUNCTION outbox.rewatch(relation regclass DEFAULT NULL::regclass) RETURNS
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.ring() RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval DEFAULT '1 day'::interval, secret text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -671,11 +873,6 @@ CREATE FUNCTION outbox.schedule(wanted text DEFAULT NULL::text) RETURNS TABLE(na
 CREATE FUNCTION outbox.seal() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    SET "TimeZone" TO 'UTC'
-    SET "DateStyle" TO 'ISO'
-    SET "IntervalStyle" TO 'postgres'
-    SET bytea_output TO 'hex'
-    SET extra_float_digits TO '1'
     SET plan_cache_mode TO 'force_generic_plan'
     SET jit TO 'off'
     SET enable_seqscan TO 'off'
@@ -691,20 +888,38 @@ CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[]) RETURNS integer
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], OUT late integer, OUT changes jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) RETURNS void
+    LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) RETURNS void
+CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) RETURNS record
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.settle_lanes(deliveries bigint[], attempts integer[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.severity(thresholds interval[], elapsed interval) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.shortened_id(object_id text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.signing_public_key(subscription bigint) RETURNS text
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -716,6 +931,14 @@ CREATE FUNCTION outbox.skip(delivery bigint, reason text) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skip_held(subscription bigint, reason text, batch integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skipped_words(subscription bigint, status text) RETURNS text
+    LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
@@ -737,11 +960,23 @@ CREATE FUNCTION outbox.supersede_claimed(deliveries bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.sweep_lanes() RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.take_duty(duty text, relay text, lease interval) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.take_over(relation regclass, object text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.throttle(subscription bigint, wanted integer) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.throttle_taken(deliveries bigint[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -758,6 +993,9 @@ CREATE FUNCTION outbox.turn_ring(skip text[] DEFAULT '{}'::text[], moment timest
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS ...;
+CREATE FUNCTION outbox.uid_mark() RETURNS text
+    LANGUAGE sql PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -765,6 +1003,15 @@ CREATE FUNCTION outbox.unsubscribe(subscription bigint) RETURNS bigint
 CREATE FUNCTION outbox.unwatch(relation regclass, object text DEFAULT NULL::text) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.wake_lanes(subscription bigint, park boolean, moment timestamp with time zone, batch integer) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
     AS ...;
 CREATE FUNCTION outbox.watch(relation regclass, object text, id text DEFAULT NULL::text, history boolean DEFAULT NULL::boolean, row_bytes_max integer DEFAULT 262144, only_columns text[] DEFAULT NULL::text[], ignored_columns text[] DEFAULT NULL::text[], condition text DEFAULT NULL::text, verbs jsonb DEFAULT NULL::jsonb, mode text DEFAULT NULL::text, data text DEFAULT NULL::text, through text DEFAULT NULL::text, path text DEFAULT current_setting('search_path'::text)) RETURNS integer
     LANGUAGE plpgsql
@@ -1116,91 +1363,31 @@ CREATE TABLE outbox.delivery (
     retry_base integer DEFAULT 0 NOT NULL,
     leased_by text,
     object_key bigint,
-    since timestamp with time zone
+    since timestamp with time zone,
+    lane bigint
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
-CREATE TABLE outbox.subscription (
-    id bigint NOT NULL,
-    key text DEFAULT substr(replace((gen_random_uuid())::text, '-'::text, ''::text), 1, 12) NOT NULL,
-    subscriber text NOT NULL,
-    pattern text NOT NULL,
-    url text NOT NULL,
-    object_id text,
-    filter jsonb,
-    filter_path jsonpath,
-    exclude_source text,
-    anchor_path text[] COLLATE pg_catalog."C",
-    anchor text COLLATE pg_catalog."C",
-    special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
-    envelope text,
-    format text DEFAULT 'standard'::text NOT NULL,
-    headers jsonb DEFAULT '{}'::jsonb NOT NULL,
-    identity text,
-    auth jsonb,
-    status text DEFAULT 'active'::text NOT NULL,
-    while_off text DEFAULT 'hold'::text NOT NULL,
-    concurrency integer DEFAULT 16 NOT NULL,
-    rate double precision,
-    connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
-    deadline interval DEFAULT '00:00:20'::interval NOT NULL,
-    http2 boolean DEFAULT false NOT NULL,
-    batch_max integer DEFAULT 1 NOT NULL,
-    batch_bytes integer DEFAULT 1048576 NOT NULL,
-    success_codes integer[],
-    permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
-    gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
-    immediate_retries integer DEFAULT 0 NOT NULL,
-    delays interval[],
-    backoff_base interval DEFAULT '00:00:05'::interval NOT NULL,
-    backoff_cap interval DEFAULT '06:00:00'::interval NOT NULL,
-    max_attempts integer DEFAULT 30 NOT NULL,
-    max_age interval,
-    ttl interval,
-    severity_thresholds interval[],
-    disable_after_failures integer,
-    disable_after interval DEFAULT '5 days'::interval,
-    breaker_after integer DEFAULT 10,
-    ordering text DEFAULT 'none'::text NOT NULL,
-    barrier boolean DEFAULT false NOT NULL,
-    on_exhausted text DEFAULT 'skip'::text NOT NULL,
-    expires_at timestamp with time zone,
-    max_deliveries integer,
-    gone_reason text,
-    version integer DEFAULT 1 NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    updated_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    updated_by text DEFAULT SESSION_USER NOT NULL,
-    updated_xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
-    CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
-    CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
-    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
-    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
-    CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
-    CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
-    CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
-    CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
-    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
-    CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
-    CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
-    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
-    CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
-    CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
-    CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
-    CONSTRAINT key_is_12_hex_digits CHECK ((key ~ '^[0-9a-f]{12}$'::text)),
-    CONSTRAINT max_age_is_1_s_to_90_days CHECK (((max_age >= '00:00:01'::interval) AND (max_age <= '90 days'::interval))),
-    CONSTRAINT max_attempts_is_1_to_1000 CHECK (((max_attempts >= 1) AND (max_attempts <= 1000))),
-    CONSTRAINT max_deliveries_is_1_or_more CHECK ((max_deliveries >= 1)),
-    CONSTRAINT on_exhausted_is_known CHECK ((on_exhausted = ANY (ARRAY['skip'::text, 'block'::text, 'park'::text]))),
-    CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
-    CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
-    CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
-    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
-    CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
-    CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
-    CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
-    CONSTRAINT while_off_is_hold_or_skip CHECK ((while_off = ANY (ARRAY['hold'::text, 'skip'::text])))
-);
+CREATE TABLE outbox.subscription_health (
+    subscription bigint NOT NULL,
+    consecutive_failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    dead_in_a_row integer DEFAULT 0 NOT NULL,
+    severity integer,
+    last_success_at timestamp with time zone,
+    last_failure_at timestamp with time zone,
+    last_class text,
+    last_status integer,
+    last_error_class text,
+    last_error text,
+    held_since timestamp with time zone,
+    held_until timestamp with time zone,
+    held_why text,
+    breaker_opened integer DEFAULT 0 NOT NULL,
+    probe bigint,
+    tat timestamp with time zone,
+    CONSTRAINT held_why_is_known CHECK ((held_why = ANY (ARRAY['breaker'::text, 'retry-after'::text])))
+)
+WITH (fillfactor='70');
 CREATE VIEW outbox.backlog AS
  WITH RECURSIVE span AS (
          SELECT statement_timestamp() AS now,
@@ -1280,7 +1467,7 @@ CREATE VIEW outbox.backlog AS
             count(*) FILTER (WHERE ((d.leased_by IS NOT NULL) AND (d.due_at > clock_timestamp()))) AS in_flight,
             count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
             max(d.attempt) AS attempts_max,
-            min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
+            min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()) AND (d.due_at < 'infinity'::timestamp with time zone))) AS next_attempt_at,
             min(ARRAY[d.event_id, (d.event_slot)::bigint]) FILTER (WHERE (d.since IS NULL)) AS oldest,
             min(d.since) FILTER (WHERE (d.since <= clock_timestamp())) AS since
            FROM outbox.delivery d
@@ -1300,15 +1487,86 @@ CREATE VIEW outbox.backlog AS
     LEAST(e.occurred_at, o.since) AS oldest_at,
     (clock_timestamp() - LEAST(e.occurred_at, o.since)) AS oldest_age,
     COALESCE(r.rate, (0)::numeric) AS rate,
-    make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta
-   FROM (((open o
+    make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta,
+        CASE
+            WHEN ((h.held_until > clock_timestamp()) AND (h.held_since >= s.endpoint_since)) THEN h.held_until
+            ELSE NULL::timestamp with time zone
+        END AS held_until,
+        CASE
+            WHEN ((h.held_until > clock_timestamp()) AND (h.held_since >= s.endpoint_since)) THEN h.held_why
+            ELSE NULL::text
+        END AS held_why
+   FROM ((((open o
      LEFT JOIN outbox.subscription s ON ((s.id = o.subscription)))
+     LEFT JOIN outbox.subscription_health h ON ((h.subscription = o.subscription)))
      LEFT JOIN recent r ON ((r.subscription = o.subscription)))
      LEFT JOIN LATERAL ( SELECT e_1.occurred_at
            FROM outbox.event e_1
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
   ORDER BY LEAST(e.occurred_at, o.since);
+CREATE TABLE outbox.barrier (
+    subscription bigint NOT NULL,
+    passed bigint DEFAULT 0 NOT NULL,
+    event_id bigint,
+    horizon xid8,
+    since timestamp with time zone
+)
+WITH (fillfactor='50');
+CREATE TABLE outbox.dead_letter (
+    delivery bigint NOT NULL,
+    subscription bigint NOT NULL,
+    event_slot smallint NOT NULL,
+    event_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    reason text NOT NULL,
+    lane bigint
+);
+CREATE TABLE outbox.lane (
+    subscription bigint NOT NULL,
+    lane bigint NOT NULL,
+    event_id bigint,
+    seq bigint,
+    blocked_by bigint,
+    blocked_since timestamp with time zone,
+    touched_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
+CREATE VIEW outbox.blocked AS
+ SELECT b.subscription,
+    s.subscriber,
+    s.ordering,
+    s.on_exhausted,
+    e.object,
+    e.object_id,
+    l.event_id AS event,
+    b.blocked_by AS delivery,
+    b.blocked_since AS since,
+    l.reason,
+    ( SELECT count(*) AS count
+           FROM outbox.delivery d
+          WHERE ((d.subscription = b.subscription) AND (d.lane = b.lane))) AS waiting,
+    p.aside,
+        CASE
+            WHEN (p.aside = 0) THEN format('select outbox.retry(%s)'::text, b.blocked_by)
+            ELSE format('select outbox.retry(delivery) from outbox.dead_letter where delivery = %s or subscription = %s and reason = %L'::text, b.blocked_by, b.subscription, p.reason)
+        END AS release
+   FROM ((((outbox.lane b
+     JOIN outbox.subscription s ON ((s.id = b.subscription)))
+     LEFT JOIN outbox.dead_letter l ON ((l.delivery = b.blocked_by)))
+     CROSS JOIN LATERAL ( SELECT r.reason,
+            ( SELECT count(*) AS count
+                   FROM outbox.dead_letter i
+                  WHERE ((i.subscription = b.subscription) AND (i.reason = r.reason))) AS aside
+           FROM ( SELECT format('put aside behind delivery %s, which was given up'::text, b.blocked_by) AS reason) r) p)
+     LEFT JOIN LATERAL ( SELECT i.object,
+            i.object_id
+           FROM outbox.event i
+          WHERE ((i.slot = ANY (ARRAY[l.event_slot, ((l.event_slot + 8))::smallint])) AND (i.id = l.event_id))
+         LIMIT 1) e ON (true))
+  WHERE (b.blocked_by IS NOT NULL)
+  ORDER BY b.blocked_since;
 CREATE VIEW outbox.unwatched AS
  SELECT (c.oid)::regclass AS relation,
     w.relation AS root,
@@ -1509,6 +1767,17 @@ CREATE VIEW outbox.broken_watch AS
                 END),
             again.edited
           WHERE (known.is_root AND (o.builder_kind = 'view'::text) AND (to_regclass(o.builder) IS NULL))) problem);
+CREATE TABLE outbox.certificate (
+    relay text NOT NULL,
+    use text NOT NULL,
+    name text NOT NULL,
+    fingerprint text NOT NULL,
+    subject text NOT NULL,
+    not_before timestamp with time zone NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT use_is_known CHECK ((use = ANY (ARRAY['current'::text, 'next'::text, 'ca'::text, 'peer'::text])))
+);
 CREATE UNLOGGED TABLE outbox.changed (
     xid xid8 NOT NULL,
     n bigint NOT NULL,
@@ -1527,15 +1796,6 @@ ALTER TABLE outbox.changed ALTER COLUMN n ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-CREATE TABLE outbox.dead_letter (
-    delivery bigint NOT NULL,
-    subscription bigint NOT NULL,
-    event_slot smallint NOT NULL,
-    event_id bigint NOT NULL,
-    attempt integer NOT NULL,
-    died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    reason text NOT NULL
 );
 CREATE TABLE outbox.dedupe (
     type text NOT NULL,
@@ -1581,7 +1841,8 @@ CREATE VIEW outbox.delivery_history AS
     outbox.webhook_id(e.uid, s.key) AS webhook_id,
     a.response,
     a.id AS attempt_id,
-    e.trace_id
+    e.trace_id,
+    a.tls
    FROM ((outbox.attempt a
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[a.event_slot, ((a.event_slot + 8))::smallint])) AND (e.id = a.event_id))))
      LEFT JOIN outbox.subscription s ON ((s.id = a.subscription)));
@@ -1617,7 +1878,7 @@ CREATE TABLE outbox.duty (
 CREATE TABLE outbox.event_0 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1635,7 +1896,7 @@ CREATE TABLE outbox.event_0 (
 CREATE TABLE outbox.event_1 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1653,7 +1914,7 @@ CREATE TABLE outbox.event_1 (
 CREATE TABLE outbox.event_2 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1671,7 +1932,7 @@ CREATE TABLE outbox.event_2 (
 CREATE TABLE outbox.event_3 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1689,7 +1950,7 @@ CREATE TABLE outbox.event_3 (
 CREATE TABLE outbox.event_4 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1707,7 +1968,7 @@ CREATE TABLE outbox.event_4 (
 CREATE TABLE outbox.event_5 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1725,7 +1986,7 @@ CREATE TABLE outbox.event_5 (
 CREATE TABLE outbox.event_6 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1743,7 +2004,7 @@ CREATE TABLE outbox.event_6 (
 CREATE TABLE outbox.event_7 (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1761,7 +2022,7 @@ CREATE TABLE outbox.event_7 (
 CREATE TABLE outbox.event_kept (
     slot smallint NOT NULL,
     id bigint DEFAULT nextval('outbox.event_id'::regclass) NOT NULL,
-    uid uuid DEFAULT gen_random_uuid() NOT NULL,
+    uid uuid DEFAULT (("left"((gen_random_uuid())::text, 18) || to_hex((currval('outbox.event_id'::regclass) # '-9223372036854775808'::bigint))))::uuid NOT NULL,
     type text NOT NULL,
     object text,
     object_id text,
@@ -1783,22 +2044,44 @@ CREATE TABLE outbox.event_type (
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_dotted_words CHECK (((name ~ '^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$'::text) AND (length(name) <= 200)))
 );
+CREATE TABLE outbox.relay (
+    name text NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    release text NOT NULL,
+    doorbell text,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    stopped_at timestamp with time zone
+);
+CREATE VIEW outbox.expiring AS
+ SELECT c.not_after,
+    round((EXTRACT(epoch FROM (c.not_after - clock_timestamp())) / (86400)::numeric), 1) AS days_left,
+    c.use,
+    c.name,
+    c.subject,
+    c.fingerprint,
+    array_agg(c.relay ORDER BY c.relay) AS relays,
+    max(c.seen_at) AS seen_at
+   FROM (outbox.certificate c
+     JOIN outbox.relay r ON (((r.name = c.relay) AND (r.stopped_at IS NULL) AND (r.last_seen_at > (clock_timestamp() - '1 day'::interval)))))
+  GROUP BY c.use, c.name, c.fingerprint, c.subject, c.not_after
+  ORDER BY c.not_after;
 CREATE UNLOGGED TABLE outbox.explaining (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     asked integer DEFAULT 0 NOT NULL
 );
-CREATE TABLE outbox.subscription_health (
+CREATE TABLE outbox.subscription_change (
+    id bigint NOT NULL,
     subscription bigint NOT NULL,
+    changed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    changed_by text DEFAULT SESSION_USER NOT NULL,
+    from_status text NOT NULL,
+    to_status text NOT NULL,
+    reason text,
     consecutive_failures integer DEFAULT 0 NOT NULL,
-    failing_since timestamp with time zone,
-    last_success_at timestamp with time zone,
-    last_failure_at timestamp with time zone,
-    last_class text,
-    last_status integer,
-    last_error_class text,
-    last_error text
-)
-WITH (fillfactor='70');
+    severity integer
+);
 CREATE VIEW outbox.failing AS
  SELECT s.id AS subscription,
     s.subscriber,
@@ -1812,18 +2095,39 @@ CREATE VIEW outbox.failing AS
     h.last_status,
     h.last_error_class,
     h.last_error,
+        CASE
+            WHEN ((h.held_until > clock_timestamp()) AND (h.held_since >= s.endpoint_since)) THEN h.held_until
+            ELSE NULL::timestamp with time zone
+        END AS held_until,
+        CASE
+            WHEN ((h.held_until > clock_timestamp()) AND (h.held_since >= s.endpoint_since)) THEN h.held_why
+            ELSE NULL::text
+        END AS held_why,
+    h.breaker_opened,
     ( SELECT count(*) AS count
            FROM outbox.delivery d
           WHERE (d.subscription = s.id)) AS open,
     ( SELECT min(d.due_at) AS min
            FROM outbox.delivery d
-          WHERE (d.subscription = s.id)) AS next_attempt_at,
+          WHERE ((d.subscription = s.id) AND (d.due_at < 'infinity'::timestamp with time zone))) AS next_attempt_at,
     ( SELECT count(*) AS count
            FROM outbox.dead_letter l
-          WHERE (l.subscription = s.id)) AS dead_letters
-   FROM (outbox.subscription s
+          WHERE (l.subscription = s.id)) AS dead_letters,
+    h.severity,
+    COALESCE(h.dead_in_a_row, 0) AS dead_in_a_row,
+    c.changed_at AS status_since,
+    c.changed_by AS status_by,
+    c.reason AS status_reason
+   FROM ((outbox.subscription s
      LEFT JOIN outbox.subscription_health h ON ((h.subscription = s.id)))
-  WHERE ((s.status <> 'gone'::text) AND ((h.consecutive_failures > 0) OR (EXISTS ( SELECT
+     LEFT JOIN LATERAL ( SELECT i.changed_at,
+            i.changed_by,
+            i.reason
+           FROM outbox.subscription_change i
+          WHERE (i.subscription = s.id)
+          ORDER BY i.id DESC
+         LIMIT 1) c ON (true))
+  WHERE ((s.status <> 'gone'::text) AND ((h.consecutive_failures > 0) OR (s.status = 'disabled'::text) OR ((h.held_until > clock_timestamp()) AND (h.held_since >= s.endpoint_since)) OR (EXISTS ( SELECT
            FROM outbox.dead_letter l
           WHERE (l.subscription = s.id)))))
   ORDER BY h.failing_since;
@@ -1851,6 +2155,20 @@ CREATE VIEW outbox.fanning_out AS
    FROM (outbox.fan_out f
      LEFT JOIN outbox.event e ON (((e.slot = ANY (ARRAY[f.event_slot, ((f.event_slot + 8))::smallint])) AND (e.id = f.event_id))))
   ORDER BY f.event_id;
+CREATE TABLE outbox.lane_wake (
+    id bigint NOT NULL,
+    subscription bigint NOT NULL,
+    lane bigint NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
+ALTER TABLE outbox.lane_wake ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.lane_wake_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 CREATE VIEW outbox.oldest_xmin AS
  SELECT h.kind,
     h.who,
@@ -1920,16 +2238,6 @@ CREATE TABLE outbox.refinery_schema_history (
     applied_on character varying(255),
     checksum character varying(255)
 );
-CREATE TABLE outbox.relay (
-    name text NOT NULL,
-    host text NOT NULL,
-    pid integer NOT NULL,
-    release text NOT NULL,
-    doorbell text,
-    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    last_seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    stopped_at timestamp with time zone
-);
 CREATE UNLOGGED TABLE outbox.sealing (
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL
 )
@@ -1950,8 +2258,15 @@ CREATE TABLE outbox.setting (
 CREATE TABLE outbox.signing_key (
     id bigint NOT NULL,
     subscription bigint NOT NULL,
-    secret bytea NOT NULL,
+    kind text DEFAULT 'v1'::text NOT NULL,
+    secret bytea,
+    reference text,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    retires_at timestamp with time zone,
+    CONSTRAINT a_reference_has_a_name_and_no_secret CHECK ((((kind = 'reference'::text) = (secret IS NULL)) AND ((kind = 'reference'::text) = (reference IS NOT NULL)))),
+    CONSTRAINT a_v1a_secret_is_32_or_64_bytes CHECK (((kind <> 'v1a'::text) OR (length(secret) = ANY (ARRAY[32, 64])))),
+    CONSTRAINT kind_is_known CHECK ((kind = ANY (ARRAY['v1'::text, 'v1a'::text, 'reference'::text]))),
+    CONSTRAINT reference_is_a_plain_name CHECK ((reference ~ '^[a-z][a-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT secret_is_1_to_512_bytes CHECK (((length(secret) >= 1) AND (length(secret) <= 512)))
 );
 ALTER TABLE outbox.signing_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1967,6 +2282,14 @@ CREATE TABLE outbox.subscriber (
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
     CONSTRAINT name_is_short_and_plain CHECK (((name ~ '^[[:graph:]]([[:graph:] ]*[[:graph:]])?$'::text) AND (length(name) <= 100)))
+);
+ALTER TABLE outbox.subscription_change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME outbox.subscription_change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 ALTER TABLE outbox.subscription ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
     SEQUENCE NAME outbox.subscription_id_seq
@@ -2053,6 +2376,10 @@ ALTER TABLE ONLY outbox.awaiting
     ADD CONSTRAINT awaiting_pkey PRIMARY KEY (xid, event_id);
 ALTER TABLE ONLY outbox.backfill_run
     ADD CONSTRAINT backfill_run_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY outbox.barrier
+    ADD CONSTRAINT barrier_pkey PRIMARY KEY (subscription);
+ALTER TABLE ONLY outbox.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (relay, use, name, fingerprint);
 ALTER TABLE ONLY outbox.changed
     ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
@@ -2091,6 +2418,10 @@ ALTER TABLE ONLY outbox.explaining
     ADD CONSTRAINT explaining_pkey PRIMARY KEY (xid, asked);
 ALTER TABLE ONLY outbox.fan_out
     ADD CONSTRAINT fan_out_pkey PRIMARY KEY (event_id, event_slot);
+ALTER TABLE ONLY outbox.lane
+    ADD CONSTRAINT lane_pkey PRIMARY KEY (subscription, lane);
+ALTER TABLE ONLY outbox.lane_wake
+    ADD CONSTRAINT lane_wake_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.object_head
     ADD CONSTRAINT object_head_pkey PRIMARY KEY (object, object_id);
 ALTER TABLE ONLY outbox.object
@@ -2109,6 +2440,8 @@ ALTER TABLE ONLY outbox.signing_key
     ADD CONSTRAINT signing_key_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.subscriber
     ADD CONSTRAINT subscriber_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY outbox.subscription_change
+    ADD CONSTRAINT subscription_change_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.subscription_health
     ADD CONSTRAINT subscription_health_pkey PRIMARY KEY (subscription);
 ALTER TABLE ONLY outbox.subscription
@@ -2136,28 +2469,22 @@ CREATE INDEX attempt_7_event_id_subscription_idx ON outbox.attempt_7 USING btree
 CREATE INDEX attempt_kept_event_id_subscription_idx ON outbox.attempt_kept USING btree (event_id, subscription);
 CREATE INDEX dead_letter_by_subscription ON outbox.dead_letter USING btree (subscription, died_at);
 CREATE INDEX dedupe_over ON outbox.dedupe USING btree (held_until);
+CREATE INDEX delivery_by_lane ON outbox.delivery USING btree (subscription, lane, event_id, id) WHERE (lane IS NOT NULL);
 CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, object_key) WHERE (object_key IS NOT NULL);
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
+CREATE INDEX delivery_ready_in_order ON outbox.delivery USING btree (subscription, due_at, id) WHERE (lane IS NOT NULL);
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
 CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
-CREATE INDEX event_by_uid ON ONLY outbox.event USING btree (uid);
-CREATE INDEX event_0_uid_idx ON outbox.event_0 USING btree (uid);
 CREATE INDEX event_1_object_object_id_id_idx ON outbox.event_1 USING btree (object, object_id, id);
-CREATE INDEX event_1_uid_idx ON outbox.event_1 USING btree (uid);
 CREATE INDEX event_2_object_object_id_id_idx ON outbox.event_2 USING btree (object, object_id, id);
-CREATE INDEX event_2_uid_idx ON outbox.event_2 USING btree (uid);
 CREATE INDEX event_3_object_object_id_id_idx ON outbox.event_3 USING btree (object, object_id, id);
-CREATE INDEX event_3_uid_idx ON outbox.event_3 USING btree (uid);
 CREATE INDEX event_4_object_object_id_id_idx ON outbox.event_4 USING btree (object, object_id, id);
-CREATE INDEX event_4_uid_idx ON outbox.event_4 USING btree (uid);
 CREATE INDEX event_5_object_object_id_id_idx ON outbox.event_5 USING btree (object, object_id, id);
-CREATE INDEX event_5_uid_idx ON outbox.event_5 USING btree (uid);
 CREATE INDEX event_6_object_object_id_id_idx ON outbox.event_6 USING btree (object, object_id, id);
-CREATE INDEX event_6_uid_idx ON outbox.event_6 USING btree (uid);
 CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (object, object_id, id);
-CREATE INDEX event_7_uid_idx ON outbox.event_7 USING btree (uid);
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
-CREATE INDEX event_kept_uid_idx ON outbox.event_kept USING btree (uid);
+CREATE INDEX lane_blocked ON outbox.lane USING btree (blocked_by) WHERE (blocked_by IS NOT NULL);
+CREATE INDEX lane_wake_by_subscription ON outbox.lane_wake USING btree (subscription, id);
 CREATE UNIQUE INDEX one_open_run_per_object_and_condition ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text))) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
@@ -2165,8 +2492,11 @@ CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern,
 CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_change_by_subscription ON outbox.subscription_change USING btree (subscription, id);
 CREATE INDEX subscription_expiring ON outbox.subscription USING btree (expires_at) WHERE ((status <> 'gone'::text) AND (expires_at IS NOT NULL));
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
+CREATE INDEX subscription_in_trouble ON outbox.subscription USING btree (status, id) WHERE (status = ANY (ARRAY['failing'::text, 'paused'::text, 'disabled'::text]));
+CREATE INDEX subscription_ordered ON outbox.subscription USING btree (id) WHERE (ordering <> 'none'::text);
 CREATE INDEX subscription_special ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_0_pkey;
@@ -2188,35 +2518,30 @@ ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_kept_event_i
 ALTER INDEX outbox.attempt_pkey ATTACH PARTITION outbox.attempt_kept_pkey;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_0_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_0_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_0_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_1_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_1_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_1_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_2_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_2_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_2_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_3_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_3_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_3_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_4_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_4_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_4_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_5_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_5_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_5_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_6_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_6_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_6_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_7_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_7_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_7_uid_idx;
 ALTER INDEX outbox.event_by_object ATTACH PARTITION outbox.event_kept_object_object_id_id_idx;
 ALTER INDEX outbox.event_pkey ATTACH PARTITION outbox.event_kept_pkey;
-ALTER INDEX outbox.event_by_uid ATTACH PARTITION outbox.event_kept_uid_idx;
+CREATE TRIGGER dead_letter_gone AFTER DELETE ON outbox.dead_letter REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION outbox.release_lanes();
+CREATE TRIGGER delivery_ended AFTER DELETE ON outbox.delivery REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION outbox.note_ended();
 CREATE CONSTRAINT TRIGGER explaining_refuse AFTER INSERT ON outbox.explaining DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.refuse_explained();
 CREATE CONSTRAINT TRIGGER sealing_seal AFTER INSERT ON outbox.sealing DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION outbox.seal();
 CREATE TRIGGER setting_check BEFORE INSERT OR UPDATE ON outbox.setting FOR EACH ROW EXECUTE FUNCTION outbox.check_setting();
 CREATE TRIGGER subscription_check BEFORE INSERT OR UPDATE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.check_subscription();
+CREATE TRIGGER subscription_record AFTER DELETE OR UPDATE OF status ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.record_change();
+CREATE TRIGGER subscription_reorder AFTER UPDATE OF ordering, on_exhausted ON outbox.subscription FOR EACH ROW WHEN (((new.ordering IS DISTINCT FROM old.ordering) OR (new.on_exhausted IS DISTINCT FROM old.on_exhausted))) EXECUTE FUNCTION outbox.reorder_lanes();
 CREATE TRIGGER subscription_signing_key AFTER INSERT ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.make_signing_key();
 CREATE TRIGGER subscription_tombstone AFTER DELETE ON outbox.subscription FOR EACH ROW EXECUTE FUNCTION outbox.keep_tombstone();
 CREATE TRIGGER subscription_truncate BEFORE TRUNCATE ON outbox.subscription FOR EACH STATEMENT EXECUTE FUNCTION outbox.refuse_truncate();
@@ -2229,6 +2554,8 @@ GRANT USAGE ON SCHEMA outbox TO outbox_relay;
 GRANT USAGE ON SCHEMA outbox TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.add_triggers(relation regclass, watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.add_triggers(relation regclass, watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.admit(moment timestamp with time zone, batch integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.admit_batch(subscription bigint, strict boolean, all_of_them boolean, moment timestamp with time zone, batch integer, OUT looked integer, OUT admitted integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.adopt_database() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
@@ -2265,15 +2592,18 @@ REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.object TO outbox_reader;
 GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_finish(watch outbox.watch, object outbox.object) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_insert(watch outbox.watch, alone boolean, chosen text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_is_trusted(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.capture_knows(relation regclass, named text[], capture regprocedure) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.capture_planned(statements text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_row(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_rows(rows text, relation regclass, named text[], columns text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.capture_signature(relation oid, named text[]) TO outbox_reader;
@@ -2282,6 +2612,9 @@ REVOKE ALL ON FUNCTION outbox.capture_size(relation regclass, bytes_max integer)
 REVOKE ALL ON FUNCTION outbox.capture_source(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_touches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.capture_wanted(watch outbox.watch) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
@@ -2300,9 +2633,62 @@ GRANT ALL ON FUNCTION outbox.check_url(url text, http_allowed boolean) TO outbox
 REVOKE ALL ON FUNCTION outbox.check_watch_settings(object outbox.object, relation regclass, history boolean, mode text, data text, only_columns text[], ignored_columns text[], verb_types text[], through text, has_id boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) FROM PUBLIC;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
+GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(object_id) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(while_off) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(immediate_retries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(delays) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_age) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ttl) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(severity_thresholds) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after_failures) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(disable_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(breaker_after) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(ordering) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(endpoint_since) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_reason) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
+REVOKE ALL ON FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[], others_limit integer, busy_only boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[], others_limit integer, busy_only boolean) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.claim_key(type text, key text, "window" interval, INOUT uid uuid, OUT is_new boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.close_breaker(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.close_breaker(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
@@ -2332,6 +2718,8 @@ REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM P
 REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.enable(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.enable(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.end_delivery(delivery bigint, outcome text, reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.end_subscriptions(batch integer) FROM PUBLIC;
@@ -2340,6 +2728,8 @@ GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.event_of(uid uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.event_uid(id bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
@@ -2369,13 +2759,18 @@ GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.function_name(signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.heads(subscription bigint, moment timestamp with time zone, places integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.is_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.is_home() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.judge_subscriptions(subscriptions bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.keep_needed(leaf text, slot smallint, walked_to bigint, batch integer, OUT looked integer, OUT moved bigint, OUT last bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.keep_subscriptions(batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.keep_subscriptions(batch integer) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.keep_subscriptions(batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.keep_tombstone() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_in(conditions text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.labels_stand(labels text[]) FROM PUBLIC;
@@ -2410,15 +2805,19 @@ REVOKE ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer)
 GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.missing_triggers(relation regclass, watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.net_type(object text, types text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision, full_up bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision, full_up bigint[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.note_ended() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.object_key(object text, object_id text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.pass_barrier(subscription bigint, drawn bigint, moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.patterns(event_type text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.patterns(event_type text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.pause(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.pause(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.payload_omitted(bytes_max bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.permit_watch(role regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.ping(subscription bigint) FROM PUBLIC;
@@ -2430,11 +2829,14 @@ GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admi
 REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.rate_left(rate double precision, tat timestamp with time zone, at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.read_conditions(relation regclass, probe regclass, count integer, OUT conditions text[], OUT columns text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.read_signing_secret(secret text, OUT kind text, OUT bytes bytea, OUT reference text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.readers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.record_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_explained() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.refuse_truncate() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.regenerate(object text) FROM PUBLIC;
@@ -2442,6 +2844,7 @@ REVOKE ALL ON FUNCTION outbox.register_object(object text, root regclass, builde
 GRANT ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.release_lanes() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.remaining(subscription bigint, max_deliveries integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
@@ -2450,6 +2853,7 @@ REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen(deliveries bigint[], reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.reorder_lanes() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text, dry_run boolean, subscription bigint, subscriber text, object text, object_id text, filter jsonb, made_later boolean, after bigint, batch integer) FROM PUBLIC;
@@ -2458,6 +2862,8 @@ REVOKE ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestam
 GRANT ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint, IN subscriber text, IN object text, IN object_id text, IN filter jsonb, IN made_later boolean, IN after bigint, IN batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.replay_events(event_type text, object text, object_id text, filter jsonb, numbers boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.replay_pairs(few boolean, events text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.report_certificates(relay text, certificates jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.report_certificates(relay text, certificates jsonb) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -2471,8 +2877,12 @@ GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_object_owner(object text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.require_subscriptions(subscription bigint, subscriber text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reset_health(subscriptions bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.reset_health(subscriptions bigint[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.resume(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.resume(subscription bigint, reason text, subscriptions bigint[], subscriber text, pattern text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.retry(delivery bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.retry(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.rewatch(relation regclass) FROM PUBLIC;
@@ -2480,6 +2890,8 @@ GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.ring() TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval, secret text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.rotate_signing_secret(subscription bigint, overlap interval, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.route(event_type text, data jsonb, object_id text, source text) TO outbox_admin;
@@ -2494,18 +2906,26 @@ REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.settle_lanes(deliveries bigint[], attempts integer[], outcomes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.severity(thresholds interval[], elapsed interval) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.shortened_id(object_id text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.signing_public_key(subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.signing_public_key(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip(delivery bigint, reason text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.skip(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.skip_held(subscription bigint, reason text, batch integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.skipped_words(subscription bigint, status text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
@@ -2515,10 +2935,13 @@ REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.supersede_claimed(deliveries bigint[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.sweep_lanes() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_duty(duty text, relay text, lease interval) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.take_over(relation regclass, object text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.take_over(relation regclass, object text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.throttle(subscription bigint, wanted integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.throttle_taken(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.through_of(through text, relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.through_of(through text, relation regclass) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.through_of(through text, relation regclass) TO outbox_admin;
@@ -2527,10 +2950,12 @@ GRANT ALL ON FUNCTION outbox.try_builder(root regclass, id text, builder text, b
 REVOKE ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.turn_ring(skip text[], moment timestamp with time zone, batch integer, OUT leaf text, OUT step text, OUT moved bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.uid_mark() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.unsubscribe(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unsubscribe(subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.unwatch(relation regclass, object text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.unwatch(relation regclass, object text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.wake_lanes(subscription bigint, park boolean, moment timestamp with time zone, batch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], condition text, verbs jsonb, mode text, data text, through text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.watch(relation regclass, object text, id text, history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], condition text, verbs jsonb, mode text, data text, through text, path text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.watches_of(relation regclass) FROM PUBLIC;
@@ -2577,64 +3002,26 @@ GRANT SELECT ON TABLE outbox.backfilling TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backfilling TO outbox_admin;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_reader;
 GRANT SELECT ON TABLE outbox.delivery TO outbox_admin;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscription TO outbox_admin;
-GRANT SELECT(id) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(key) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(subscriber) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(pattern) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(object_id) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(filter) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(while_off) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(immediate_retries) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(delays) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(backoff_base) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(backoff_cap) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_attempts) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_age) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(ttl) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(severity_thresholds) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(disable_after_failures) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(disable_after) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(breaker_after) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(ordering) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(gone_reason) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(updated_at) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(updated_by) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
+GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_reader;
 GRANT SELECT ON TABLE outbox.backlog TO outbox_admin;
+GRANT SELECT ON TABLE outbox.barrier TO outbox_reader;
+GRANT SELECT ON TABLE outbox.barrier TO outbox_admin;
+GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
+GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
+GRANT SELECT ON TABLE outbox.lane TO outbox_reader;
+GRANT SELECT ON TABLE outbox.lane TO outbox_admin;
+GRANT SELECT ON TABLE outbox.blocked TO outbox_reader;
+GRANT SELECT ON TABLE outbox.blocked TO outbox_admin;
 GRANT SELECT ON TABLE outbox.unwatched TO outbox_reader;
 GRANT SELECT ON TABLE outbox.unwatched TO outbox_admin;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.broken_watch TO outbox_admin;
+GRANT SELECT ON TABLE outbox.certificate TO outbox_reader;
+GRANT SELECT ON TABLE outbox.certificate TO outbox_admin;
 GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
 GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
-GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
-GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dedupe TO outbox_reader;
 GRANT SELECT ON TABLE outbox.dedupe TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
@@ -2668,23 +3055,27 @@ GRANT SELECT ON TABLE outbox.event_kept TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event_kept TO outbox_admin;
 GRANT SELECT ON TABLE outbox.event_type TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.event_type TO outbox_admin;
+GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
+GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
+GRANT SELECT ON TABLE outbox.expiring TO outbox_reader;
+GRANT SELECT ON TABLE outbox.expiring TO outbox_admin;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_reader;
 GRANT SELECT ON TABLE outbox.explaining TO outbox_admin;
-GRANT SELECT ON TABLE outbox.subscription_health TO outbox_reader;
-GRANT SELECT ON TABLE outbox.subscription_health TO outbox_admin;
+GRANT SELECT ON TABLE outbox.subscription_change TO outbox_reader;
+GRANT SELECT ON TABLE outbox.subscription_change TO outbox_admin;
 GRANT SELECT ON TABLE outbox.failing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.failing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fan_out TO outbox_admin;
 GRANT SELECT ON TABLE outbox.fanning_out TO outbox_reader;
 GRANT SELECT ON TABLE outbox.fanning_out TO outbox_admin;
+GRANT SELECT ON TABLE outbox.lane_wake TO outbox_reader;
+GRANT SELECT ON TABLE outbox.lane_wake TO outbox_admin;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_reader;
 GRANT SELECT ON TABLE outbox.oldest_xmin TO outbox_admin;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.refinery_schema_history TO outbox_admin;
-GRANT SELECT ON TABLE outbox.relay TO outbox_reader;
-GRANT SELECT ON TABLE outbox.relay TO outbox_admin;
 GRANT SELECT ON TABLE outbox.sealing TO outbox_reader;
 GRANT SELECT ON TABLE outbox.sealing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.setting TO outbox_reader;
