@@ -8,9 +8,9 @@ use crate::support::Database;
 const HELPERS: &str = "
     create function report(c outbox.delivery, class text, hold_ms float8 default null, word text default null) returns int
     language sql as $$
-        select outbox.settle('r', false, array[c.id], array[c.attempt], array[c.subscription], array[c.event_slot],
+        select (outbox.settle('r', false, array[c.id], array[c.attempt], array[c.subscription], array[c.event_slot],
             array[c.event_id], '{10}', '{5}', array[class], array[null::int], array[word], array['words'], array[null::text],
-            array[case when class = 'delivered' then 'delivered' end], '{3600000}', array[hold_ms]) $$;
+            array[case when class = 'delivered' then 'delivered' end], '{3600000}', array[hold_ms])).late $$;
     create function post(n int, class text, hold_ms float8 default null, word text default null) returns int
     language plpgsql as $$
     declare

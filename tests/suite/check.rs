@@ -84,7 +84,7 @@ const MENDED: [(&str, &str, &str); 18] = [
     (
         "revoke execute on function outbox.next_due from outbox_relay",
         "problem rights",
-        "next_due(double precision)",
+        "next_due(double precision,bigint[])",
     ),
     (
         "revoke update on sequence outbox.doorbell from outbox_relay",

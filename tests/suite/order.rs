@@ -10,10 +10,10 @@ const HELPERS: &str = "
         select coalesce(string_agg(event_id::text, ',' order by event_id), '-') from outbox.claim('r', n, '{}', '{}', 0) $$;
     create function done(event bigint, outcome text default 'delivered', sub bigint default 1, attempt int default null)
     returns int language sql as $$
-        select outbox.settle('r', false, array[d.id], array[coalesce(done.attempt, d.attempt)], array[d.subscription],
+        select (outbox.settle('r', false, array[d.id], array[coalesce(done.attempt, d.attempt)], array[d.subscription],
             array[d.event_slot], array[d.event_id], '{10}', '{5}',
             array[case when outcome = 'delivered' then 'delivered' else 'rejected' end], '{500}', array[null::text], '{no}',
-            array[null::text], array[outcome], '{0}')
+            array[null::text], array[outcome], '{0}')).late
         from outbox.delivery d where d.event_id = done.event and d.subscription = done.sub $$;
     create function open() returns text language sql as $$
         select coalesce(string_agg(event_id::text, ',' order by event_id), '-') from outbox.delivery $$;";

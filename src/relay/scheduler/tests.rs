@@ -1,3 +1,5 @@
+//! Numbers in, numbers out.
+
 use std::time::Instant;
 
 use super::*;
