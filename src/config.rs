@@ -1,5 +1,6 @@
 //! From options to settings that hold: everything is checked before anything starts, and every problem is told at once.
 
+mod guard;
 mod listen;
 mod post;
 
@@ -12,6 +13,7 @@ use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::relay::Settings;
+pub use guard::{guard, own_database, own_listener};
 pub use listen::{certificate_names, listen};
 pub use post::endpoint;
 
@@ -38,16 +40,22 @@ pub fn relay(
     let grace = number("--grace-s", &options.grace_s, 0, 3600, &mut problems);
     let name = name(options.name.as_deref(), host, &mut problems);
     let identities = identities(options).map_err(|found| problems.extend(found.0));
+    let mut guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
     let database = database.map_err(|found| problems.extend(found));
     let listen = listen.transpose().map_err(|found| {
         problems.extend(found.iter().map(|problem| format!("--listen-url: {problem}")));
     });
-    match (identities, database, listen) {
-        (Ok(identities), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
+    if let Ok(guard) = &mut guard {
+        let servers = [database.as_ref().ok(), listen.as_ref().ok().and_then(Option::as_ref)];
+        servers.into_iter().flatten().flat_map(own_database).for_each(|own| guard.protect(own));
+    }
+    match (identities, guard, database, listen) {
+        (Ok(identities), Ok(guard), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
             listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
             database,
             identities,
+            guard,
             name,
             host: host.to_owned(),
             poll: Duration::from_millis(poll),
@@ -123,6 +131,7 @@ mod tests {
         Run {
             once: false,
             identities: Some("/nowhere".into()),
+            allow_address: vec!["everywhere".to_owned()],
             name: Some(name.to_owned()),
             listen_url: None,
             no_listen: false,

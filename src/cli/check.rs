@@ -15,6 +15,9 @@ pub struct Check {
     /// time.
     #[arg(long)]
     pub handshake: bool,
+    /// Connect to these addresses too with --handshake, although they are not public, as for run: 127.0.0.0/8, 10.1.2.3:8443.
+    #[arg(long, value_name = "CIDR[:PORT[-PORT]]", env = "OUTBOXD_ALLOW_ADDRESS", value_delimiter = ',')]
+    pub allow_address: Vec<String>,
     /// Print one JSON document: release, database, ok, problems, warnings, and findings, each with level (ok, warning,
     /// problem), subject, what, why, remedy.
     #[arg(long)]

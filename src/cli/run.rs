@@ -15,6 +15,11 @@ pub struct Run {
     /// trust. Subscriptions name theirs; those that name none use the one called default.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// Connect to these addresses too, although they are not public: networks such as 10.1.0.0/16, with ports if need be
+    /// (10.1.2.3:8443, [fd00::/8]:443-8443), as often as you like, or with commas between them. Loopback, private and
+    /// link-local addresses are refused otherwise; the relay's own database and listener always are.
+    #[arg(long, value_name = "CIDR[:PORT[-PORT]]", env = "OUTBOXD_ALLOW_ADDRESS", value_delimiter = ',')]
+    pub allow_address: Vec<String>,
     /// Name of this relay in the tables; default: host name and process id.
     #[arg(long, value_name = "NAME", env = "OUTBOXD_NAME")]
     pub name: Option<String>,

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, number};
+use super::{ConfigError, guard, number};
 use crate::cli::Post;
-use crate::delivery::{self, Endpoint};
+use crate::delivery::{self, Endpoint, Guard};
 use crate::identity::Identities;
 use crate::model::Subscription;
 
-/// An endpoint to send one POST to, as a subscription's would be.
+/// An endpoint to send one POST to, as a subscription's would be, and what may be connected to.
 ///
 /// # Errors
 /// All problems of the options together.
-pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
+pub fn endpoint(options: &Post) -> Result<(Endpoint, Guard), ConfigError> {
     let mut problems = Vec::new();
     let deadline = number("--deadline-s", &options.deadline_s, 1, 60, &mut problems);
     let secret = options.secret.as_deref().filter(|text| !text.is_empty());
@@ -35,12 +35,13 @@ pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
         deadline: Duration::from_secs(deadline),
         ..Subscription::default()
     };
+    let guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let read = Identities::read(options.identities.as_deref());
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
     let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities));
-    match endpoint {
-        Some(Ok(endpoint)) if problems.is_empty() => Ok(endpoint),
-        Some(Err(problem)) => {
+    match (endpoint, guard) {
+        (Some(Ok(endpoint)), Ok(guard)) if problems.is_empty() => Ok((endpoint, guard)),
+        (Some(Err(problem)), _) => {
             problems.push(format!("--to {}: {problem}", options.to));
             Err(ConfigError(problems))
         }

@@ -23,6 +23,8 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// Signing secrets.
     pub secrets: Vec<Vec<u8>>,
+    /// Limit until there is a connection.
+    pub connect_deadline: Duration,
     /// Limit of one attempt.
     pub deadline: Duration,
 }
@@ -114,6 +116,7 @@ impl Endpoint {
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,
             secrets: subscription.secrets.clone(),
+            connect_deadline: subscription.connect_deadline,
             deadline: subscription.deadline,
         })
     }

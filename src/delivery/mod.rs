@@ -1,12 +1,14 @@
 //! One POST: from an endpoint and a message to what came of it. Decides nothing about retries and knows no database.
 //!
-//! `endpoint` is a subscription made ready to send to; `connect` opens connections (name, TCP, TLS); `pool` keeps them
-//! alive between POSTs; `signature` signs; `context` adds what
+//! `endpoint` is a subscription made ready to send to; `address` says what may be dialled and `dial` dials it; `connect` opens
+//! connections (name, TCP, TLS); `pool` keeps them alive between POSTs; `signature` signs; `context` adds what
 //! the writer had set; `post` is the one attempt with its one deadline; `failure` puts what went wrong
 //! into a class and a sentence; `handshake` tries a destination and sends nothing.
 
+mod address;
 mod connect;
 mod context;
+mod dial;
 mod endpoint;
 mod failure;
 mod handshake;
@@ -14,6 +16,8 @@ mod pool;
 mod post;
 mod signature;
 
+pub use address::{Allowed, Guard, Own, OwnHost};
+pub use dial::Dialler;
 pub use endpoint::{Destination, Endpoint, EndpointError};
 pub use failure::Failure;
 pub use handshake::handshake;

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connect::Sender;
+use super::dial::Dialler;
 use super::endpoint::Destination;
 
 /// Below the idle limit of common servers and load balancers (60 s and more), so that we close first.
@@ -19,13 +20,19 @@ const IDLE_MAX: usize = 256;
 
 type Key = (String, u16, Option<u64>);
 
-/// Idle connections, newest last.
-#[derive(Default)]
+/// Idle connections, newest last, and what opens others.
 pub struct Pool {
+    pub(super) dialler: Dialler,
     idle: Mutex<HashMap<Key, Vec<(Sender, Instant)>>>,
 }
 
 impl Pool {
+    /// Without a connection yet; `dialler` opens them.
+    #[must_use]
+    pub fn new(dialler: Dialler) -> Self {
+        Self { dialler, idle: Mutex::default() }
+    }
+
     /// An idle connection to `destination` that still looks open, if there is one: the one used last.
     pub(super) fn take(&self, destination: &Destination) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

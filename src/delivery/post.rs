@@ -108,12 +108,23 @@ async fn exchange(
             Err((failure, None)) => return Err(failure),
         }
     }
-    let mut sender = timeout_at(deadline, connect(&endpoint.destination))
+    let until = deadline.min(Deadline::now() + endpoint.connect_deadline);
+    let mut sender = timeout_at(until, connect(&endpoint.destination, &pool.dialler, until))
         .await
-        .map_err(|_| Failure::deadline(endpoint.deadline, Class::NotSent, "before it had a connection"))??;
+        .map_err(|_| late(endpoint, until == deadline))??;
     match send(endpoint, &mut sender, request, deadline, true).await {
         Ok(response) => Ok(read(endpoint, pool, sender, response, deadline).await),
         Err((failure, _)) => Err(failure),
+    }
+}
+
+/// There was no connection when the attempt's deadline, or that for connecting, had passed.
+fn late(endpoint: &Endpoint, all: bool) -> Failure {
+    let when = "before it had a connection";
+    if all {
+        Failure::deadline(endpoint.deadline, Class::NotSent, when)
+    } else {
+        Failure::connect_deadline(endpoint.connect_deadline, when)
     }
 }
 

@@ -11,11 +11,11 @@ use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
 use outboxd::cli::{Check, Database};
 use outboxd::conninfo::{Conninfo, Roots};
 use outboxd::database::Connection;
-use outboxd::delivery::{self, Destination};
+use outboxd::delivery::{self, Destination, Dialler};
 use outboxd::identity::{Identities, subfolders};
 use outboxd::schema::SchemaState;
 use outboxd::store::{Topic, examine, is_direct};
-use outboxd::{database, schema};
+use outboxd::{config, database, schema};
 use serde_json::Value;
 
 use crate::RELEASE;
@@ -29,7 +29,9 @@ type Finder = fn(&Value) -> Vec<Finding>;
 const AT_ONCE: usize = 8;
 
 pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
+    let mut guard = config::guard(&options.allow_address)?;
     let info = conninfo(at);
+    info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
     let mut report = Report { release: RELEASE, database, findings: Vec::new() };
     let destinations = match &info {
@@ -47,7 +49,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
         let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
         report.findings.extend(check::named(facts, names.as_ref(), &shown));
         if options.handshake {
-            report.findings.extend(handshakes(facts, folder).await);
+            report.findings.extend(handshakes(facts, folder, &Dialler::new(guard)).await);
         }
     } else if options.handshake {
         let what = "no endpoint was tried: the database did not say which there are";
@@ -185,7 +187,7 @@ impl Answers {
     }
 }
 
-async fn handshakes(facts: &Value, folder: Option<&Path>) -> Vec<Finding> {
+async fn handshakes(facts: &Value, folder: Option<&Path>, dialler: &Dialler) -> Vec<Finding> {
     // What is wrong with them is a finding already.
     let Ok(identities) = Identities::read(folder) else {
         let what = "no endpoint was tried: the identities cannot be used";
@@ -195,18 +197,18 @@ async fn handshakes(facts: &Value, folder: Option<&Path>) -> Vec<Finding> {
     if destinations.is_empty() {
         return vec![Finding::ok("handshake", "no subscription is active: no endpoint was tried")];
     }
-    let tried = destinations.iter().map(|at| handshake(at, &identities));
+    let tried = destinations.iter().map(|at| handshake(at, &identities, dialler));
     stream::iter(tried).buffered(AT_ONCE).collect().await
 }
 
 /// Twice where we have a certificate: as we are, and as a stranger, to see whether one is demanded.
-async fn handshake(at: &check::Destination, identities: &Identities) -> Finding {
+async fn handshake(at: &check::Destination, identities: &Identities, dialler: &Dialler) -> Finding {
     let now = check::now();
     let destination = match Destination::new(&at.endpoint, at.identity.as_deref(), identities) {
         Ok(destination) => destination,
         Err(problem) => return check::shaken(at, Err(problem.to_string()), Stranger::Ourselves, now),
     };
-    let leaf = match delivery::handshake(&destination).await {
+    let leaf = match delivery::handshake(&destination, dialler).await {
         Ok(leaf) => leaf,
         Err(failure) => return check::shaken(at, Err(failure.sentence), Stranger::Ourselves, now),
     };
@@ -216,7 +218,7 @@ async fn handshake(at: &check::Destination, identities: &Identities) -> Finding 
     let stranger = match shows.and_then(|identity| identity.without_certificate().ok()) {
         Some(stranger) => {
             let destination = Destination { tls: Some(stranger.into()), ..destination };
-            match delivery::handshake(&destination).await {
+            match delivery::handshake(&destination, dialler).await {
                 Ok(_) => Stranger::Taken,
                 // An alert, or an end right after a handshake that went well: so certificates are refused.
                 Err(failure) if ["tls_client_certificate", "connection_closed"].contains(&failure.word) => {

@@ -25,8 +25,11 @@ const SCHEMA_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
-    let settings = config::relay(options, database, listen, &host_name())?;
+    let mut settings = config::relay(options, database, listen, &host_name())?;
     let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
+    if let Some(listener) = &listener {
+        settings.guard.protect(config::own_listener(listener.address()));
+    }
     let (once, metrics, health) = (settings.once, settings.metrics.clone(), settings.health.clone());
     let (stopper, mut stop) = shutdown::channel();
     let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
