@@ -2,6 +2,7 @@
 
 mod guard;
 mod listen;
+mod named;
 mod post;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -15,6 +16,7 @@ use crate::metrics::Metrics;
 use crate::relay::Settings;
 pub use guard::{guard, own_database, own_listener};
 pub use listen::{certificate_names, listen};
+pub use named::named;
 pub use post::endpoint;
 
 /// What is wrong with the options, one sentence each, with the way out.
@@ -24,12 +26,14 @@ pub struct ConfigError(pub Vec<String>);
 
 /// The settings of a relay.
 ///
-/// `database` and `listen` are what became of the connection strings, `host` this machine's name.
+/// `database` and `listen` are what became of the connection strings, `host` this machine's name, `environment` the variables
+/// that may name endpoints.
 ///
 /// # Errors
-/// All problems of the options, the certificates and the connection string together.
+/// All problems of the options, the certificates, the named endpoints and the connection string together.
 pub fn relay(
     options: &Run,
+    environment: &[(String, String)],
     database: Result<Conninfo, Vec<String>>,
     listen: Option<Result<Conninfo, Vec<String>>>,
     host: &str,
@@ -40,6 +44,8 @@ pub fn relay(
     let grace = number("--grace-s", &options.grace_s, 0, 3600, &mut problems);
     let name = name(options.name.as_deref(), host, &mut problems);
     let identities = identities(options).map_err(|found| problems.extend(found.0));
+    let named = named(options.endpoints.as_deref(), environment);
+    let named = named.map_err(|found| problems.extend(found.0));
     let mut guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
     let database = database.map_err(|found| problems.extend(found));
@@ -50,22 +56,25 @@ pub fn relay(
         let servers = [database.as_ref().ok(), listen.as_ref().ok().and_then(Option::as_ref)];
         servers.into_iter().flatten().flat_map(own_database).for_each(|own| guard.protect(own));
     }
-    match (identities, guard, database, listen) {
-        (Ok(identities), Ok(guard), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
-            listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
-            database,
-            identities,
-            guard,
-            name,
-            host: host.to_owned(),
-            poll: Duration::from_millis(poll),
-            in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
-            grace: Duration::from_secs(grace),
-            once: options.once,
-            measure: ops.is_ok_and(|address| address.is_some()),
-            metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
-            health: Health::default(),
-        }),
+    match (identities, named, guard, database, listen) {
+        (Ok(identities), Ok(named), Ok(guard), Ok(database), Ok(listen)) if problems.is_empty() => {
+            Ok(Settings {
+                listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
+                database,
+                identities,
+                named,
+                guard,
+                name,
+                host: host.to_owned(),
+                poll: Duration::from_millis(poll),
+                in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
+                grace: Duration::from_secs(grace),
+                once: options.once,
+                measure: ops.is_ok_and(|address| address.is_some()),
+                metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
+                health: Health::default(),
+            })
+        }
         _ => Err(ConfigError(problems)),
     }
 }
@@ -131,6 +140,7 @@ mod tests {
         Run {
             once: false,
             identities: Some("/nowhere".into()),
+            endpoints: Some("/nowhere".into()),
             allow_address: vec!["everywhere".to_owned()],
             name: Some(name.to_owned()),
             listen_url: None,
@@ -145,7 +155,7 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let bad = options("5", "256s", "a\nb");
-        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here") else {
+        let Err(problems) = relay(&bad, &[], Err(vec!["no host".to_owned()]), None, "here") else {
             panic!("refused")
         };
         assert_eq!(
@@ -157,8 +167,13 @@ mod tests {
             ]
         );
         assert!(problems.0[3].starts_with("the identities folder /nowhere cannot be read"), "{problems}");
-        assert!(problems.0[4].starts_with("--ops-listen is \"9464x\": it must be a port"), "{problems}");
-        assert_eq!(problems.0[5], "no host");
+        assert!(problems.0[4].starts_with("--endpoints /nowhere: it cannot be read"), "{problems}");
+        assert!(
+            problems.0[5].starts_with("--allow-address is \"everywhere\": it must be a network"),
+            "{problems}"
+        );
+        assert!(problems.0[6].starts_with("--ops-listen is \"9464x\": it must be a port"), "{problems}");
+        assert_eq!(problems.0[7], "no host");
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub struct Check {
     /// Folder of TLS identities, as for run: certificates, keys, their dates, and whether subscriptions name others.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// File of named endpoints, as for run: whether every endpoint:NAME that subscriptions have is known here.
+    #[arg(long, value_name = "FILE", env = "OUTBOXD_ENDPOINTS")]
+    pub endpoints: Option<PathBuf>,
     /// Connect to every active endpoint with its identity, TLS included, and hang up: nothing is POSTed. 5 s each, 8 at a
     /// time.
     #[arg(long)]

@@ -15,6 +15,10 @@ pub struct Run {
     /// trust. Subscriptions name theirs; those that name none use the one called default.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// File with lines NAME=URL, for subscriptions whose url is endpoint:NAME. OUTBOXD_ENDPOINT_NAME=URL in the environment
+    /// does the same, and overrules it. Read again on SIGHUP.
+    #[arg(long, value_name = "FILE", env = "OUTBOXD_ENDPOINTS")]
+    pub endpoints: Option<PathBuf>,
     /// Connect to these addresses too, although they are not public: networks such as 10.1.0.0/16, with ports if need be
     /// (10.1.2.3:8443, [fd00::/8]:443-8443), as often as you like, or with commas between them. Loopback, private and
     /// link-local addresses are refused otherwise; the relay's own database and listener always are.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ConfigError, guard, number};
 use crate::cli::Post;
-use crate::delivery::{self, Endpoint, Guard};
+use crate::delivery::{self, Endpoint, Guard, Named};
 use crate::identity::Identities;
 use crate::model::Subscription;
 
@@ -38,7 +38,7 @@ pub fn endpoint(options: &Post) -> Result<(Endpoint, Guard), ConfigError> {
     let guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let read = Identities::read(options.identities.as_deref());
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
-    let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities));
+    let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities, &Named::default()));
     match (endpoint, guard) {
         (Some(Ok(endpoint)), Ok(guard)) if problems.is_empty() => Ok((endpoint, guard)),
         (Some(Err(problem)), _) => {

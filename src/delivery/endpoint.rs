@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
+use super::named::Named;
 use crate::identity::{Identities, Identity};
 use crate::model::Subscription;
 
@@ -95,9 +96,36 @@ pub enum EndpointError {
         /// `"; it knows a, b"`, or nothing.
         known: String,
     },
+    /// The relay has no URL of that name.
+    #[error(
+        "endpoint {name:?} is not known to this relay, which knows {known}: put {name}=URL into its --endpoints file and send \
+         it SIGHUP, or start it with OUTBOXD_ENDPOINT_{name}=URL"
+    )]
+    UnknownEndpoint {
+        /// The name in the subscription.
+        name: String,
+        /// `a, b`, or `none`.
+        known: String,
+    },
+    /// The relay's URL of that name is none that subscriptions may have.
+    #[error("the URL that this relay has for endpoint {name:?} cannot be used: {problem}")]
+    BadEndpoint {
+        /// The name in the subscription.
+        name: String,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
     /// A header that the check in SQL let through and HTTP does not.
     #[error("header {0:?} cannot be sent")]
     Header(String),
+}
+
+impl EndpointError {
+    /// Whether it may be mended in the database without a new version of the subscription.
+    #[must_use]
+    pub fn depends_on_settings(&self) -> bool {
+        matches!(self, Self::BadEndpoint { .. })
+    }
 }
 
 impl Endpoint {
@@ -105,8 +133,13 @@ impl Endpoint {
     ///
     /// # Errors
     /// When its URL, identity or a header cannot be used; each attempt then fails with this sentence.
-    pub fn new(subscription: &Subscription, identities: &Identities) -> Result<Self, EndpointError> {
-        let url = Url::parse(&subscription.url).map_err(|e| EndpointError::Url(e.to_string()))?;
+    pub fn new(
+        subscription: &Subscription,
+        identities: &Identities,
+        named: &Named,
+    ) -> Result<Self, EndpointError> {
+        let url = named.resolve(&subscription.url, subscription.http_allowed)?;
+        let url = Url::parse(&url).map_err(|e| EndpointError::Url(e.to_string()))?;
         let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
         let authority = url.authority();
         Ok(Self {

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::RELEASE;
 use crate::connection::conninfo;
+use crate::run::environment;
 use crate::status::{columns, print};
 
 /// What makes findings of an answer.
@@ -30,11 +31,12 @@ const AT_ONCE: usize = 8;
 
 pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     let mut guard = config::guard(&options.allow_address)?;
+    let named = config::named(options.endpoints.as_deref(), &environment())?;
     let info = conninfo(at);
     info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
     let mut report = Report { release: RELEASE, database, findings: Vec::new() };
-    let destinations = match &info {
+    let mut destinations = match &info {
         Ok(info) => look(info, &mut report.findings).await,
         Err(problems) => {
             report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
@@ -43,7 +45,10 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     };
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
-    if let Some(facts) = &destinations {
+    if let Some(facts) = &mut destinations {
+        let resolve =
+            |url: &str| named.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
+        report.findings.extend(check::resolved(facts, resolve));
         report.findings.extend(check::http(facts));
         let names = folder.and_then(|folder| subfolders(folder).ok()).map(|folders| names(&folders));
         let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();

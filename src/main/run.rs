@@ -25,7 +25,8 @@ const SCHEMA_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
-    let mut settings = config::relay(options, database, listen, &host_name())?;
+    let environment = environment();
+    let mut settings = config::relay(options, &environment, database, listen, &host_name())?;
     let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
     if let Some(listener) = &listener {
         settings.guard.protect(config::own_listener(listener.address()));
@@ -34,8 +35,13 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let (stopper, mut stop) = shutdown::channel();
     let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
     signals::heed(stopper, health.clone(), systemd.clone(), Arc::clone(&reload))?;
-    let identities = settings.identities.clone();
-    tokio::spawn(signals::reload(reload, options.clone(), identities, metrics.clone(), systemd.clone()));
+    let files = signals::Files {
+        options: options.clone(),
+        environment,
+        identities: settings.identities.clone(),
+        named: settings.named.clone(),
+    };
+    tokio::spawn(signals::reload(reload, files, metrics.clone(), systemd.clone()));
     tokio::spawn(systemd.clone().attend(health.clone()));
     if let Some(listener) = listener {
         listener.start(Facts { metrics, health: health.clone() })?;
@@ -97,6 +103,13 @@ async fn watch_schema(info: Conninfo, health: Health) {
             }
         }
     }
+}
+
+/// All variables that are text.
+pub(crate) fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 pub(crate) fn host_name() -> String {

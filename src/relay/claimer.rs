@@ -197,7 +197,7 @@ impl Claimer {
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
             Ok(read) => {
-                self.endpoints.learn(read, &self.settings.identities);
+                self.endpoints.learn(read, &self.settings.identities, &self.settings.named);
                 self.link.worked();
             }
             Err(problem) => {
@@ -206,7 +206,7 @@ impl Claimer {
                 self.not_before = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
         }
-        if self.endpoints.follow(&self.settings.identities) {
+        if self.endpoints.follow(&self.settings.identities, &self.settings.named) {
             self.pool.clear();
         }
         let count = claims.len();

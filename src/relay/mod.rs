@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
-use crate::delivery::{Dialler, Guard, Pool};
+use crate::delivery::{Dialler, Guard, Named, Pool};
 use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub listen: Option<Conninfo>,
     /// Certificates by name.
     pub identities: Identities,
+    /// URLs by name.
+    pub named: Named,
     /// What it may connect to.
     pub guard: Guard,
     /// Its name in `outbox.relay`, `delivery.leased_by` and `attempt.relay`.

@@ -34,6 +34,7 @@ fn subscription(row: &Row) -> Subscription {
         id: row.get("id"),
         version: row.get("version"),
         url: settings.text("url").unwrap_or_default(),
+        http_allowed: settings.at("http_allowed").as_bool().unwrap_or(false),
         headers: pairs(settings.at("headers")),
         identity: settings.text("identity"),
         secrets: row.get("secrets"),

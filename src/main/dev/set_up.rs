@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use outboxd::certificates::{Authority, LOCAL_NAMES};
-use outboxd::delivery::{Allowed, Guard};
+use outboxd::delivery::{Allowed, Guard, Named};
 use outboxd::dev::{self, LeftOut, Plan, Ready, Watch};
 use outboxd::health::Health;
 use outboxd::identity::{DEFAULT, Identities};
@@ -146,6 +146,7 @@ fn settings(ground: &Ground, identities: Identities) -> Settings {
         database: ground.info.clone(),
         listen: Some(ground.info.clone()),
         identities,
+        named: Named::default(),
         guard: guard(ground),
         name: ground.name.clone(),
         host: host_name(),
