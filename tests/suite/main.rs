@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod alerts;
 mod architecture;
 mod backfill;
@@ -58,6 +59,7 @@ mod markdown;
 mod metrics;
 mod migrate;
 mod mistakes;
+mod named;
 mod objects;
 mod ops_client;
 mod ops_http;
