@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
+use super::context;
 use super::named::Named;
 use crate::identity::{Identities, Identity};
 use crate::model::Subscription;
@@ -116,7 +117,9 @@ pub enum EndpointError {
         problem: String,
     },
     /// A header that the check in SQL let through and HTTP does not.
-    #[error("header {0:?} cannot be sent")]
+    #[error(
+        "header {0:?} cannot be sent: it is no header, or belongs to the message, the connection or the relay"
+    )]
     Header(String),
 }
 
@@ -159,7 +162,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, EndpointError> 
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let bad = || EndpointError::Header(name.clone());
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let header = context::allowed(name).ok_or_else(bad)?;
         map.insert(header, HeaderValue::from_str(value).map_err(|_| bad())?);
     }
     Ok(map)

@@ -40,6 +40,8 @@ mod golden;
 mod guard;
 mod harmless;
 mod horizon;
+mod hostile;
+mod hostile_tls;
 mod hosts;
 mod house;
 mod inheritance;
