@@ -16,9 +16,12 @@ pub fn named(file: Option<&Path>, environment: &[(String, String)]) -> Result<Na
     let own = environment.iter().filter_map(|(name, url)| Some((name.strip_prefix(PREFIX)?, url)));
     let own: Vec<_> = own.map(|(name, url)| (name.to_owned(), url.clone())).collect();
     let Some(file) = file else { return Named::read("", &own).map_err(ConfigError) };
-    let at = |problem: String| match problem.starts_with(PREFIX) {
-        true => problem,
-        false => format!("--endpoints {}: {problem}", file.display()),
+    let at = |problem: String| {
+        if problem.starts_with(PREFIX) {
+            problem
+        } else {
+            format!("--endpoints {}: {problem}", file.display())
+        }
     };
     match std::fs::read_to_string(file) {
         Ok(text) => {

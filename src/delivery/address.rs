@@ -182,16 +182,17 @@ pub(super) fn faces(ip: IpAddr) -> Vec<IpAddr> {
 
 /// The IPv4 address that a translator, a tunnel or an old notation makes of an IPv6 address.
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
-    let low = Ipv4Addr::from_bits(u32::from(g) << 16 | u32::from(h));
-    match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, _, _) if !ip.is_unspecified() && !ip.is_loopback() => Some(low),
-        (0x64, 0xff9b, 0, 0, 0, 0) => Some(low),
-        (0x2002, ..) => Some(Ipv4Addr::from_bits(u32::from(b) << 16 | u32::from(c))),
+    let segments = ip.segments();
+    let at = |first: usize| u32::from(segments[first]) << 16 | u32::from(segments[first + 1]);
+    let found = match segments {
+        [0, 0, 0, 0, ..] if !ip.is_unspecified() && !ip.is_loopback() => at(6),
+        [0x64, 0xff9b, 0, 0, 0, 0, ..] => at(6),
+        [0x2002, ..] => at(1),
         // Teredo: the client's address, with every bit turned over.
-        (0x2001, 0, ..) => Some(Ipv4Addr::from_bits(!low.to_bits())),
-        _ => None,
-    }
+        [0x2001, 0, ..] => !at(6),
+        _ => return None,
+    };
+    Some(Ipv4Addr::from_bits(found))
 }
 
 fn special(ip: IpAddr) -> Option<Objection> {

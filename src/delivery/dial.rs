@@ -141,7 +141,8 @@ fn system(host: String) -> Looking {
     })
 }
 
-/// `places`: where it is, when that is not simply this machine. What is on this machine is taken to listen at all of its addresses.
+/// `places`: where it is, when that is not simply this machine. What is on this machine is taken to listen at all of its
+/// addresses.
 fn is_at(ip: IpAddr, own: &Own, places: &[IpAddr]) -> bool {
     let here = own.host == OwnHost::Machine || places.iter().any(|place| is_this_machine(*place));
     places.contains(&ip) || here && is_this_machine(ip)

@@ -54,6 +54,7 @@ fn authority(url: &str) -> Option<&str> {
 fn parts(authority: &str) -> (Option<&str>, Option<&str>) {
     let end = match authority.find(']') {
         Some(end) if authority.starts_with('[') => end + 1,
+        None if authority.starts_with('[') => return (Some("["), None),
         _ => authority.find(':').unwrap_or(authority.len()),
     };
     let (host, rest) = authority.split_at(end);

@@ -31,7 +31,7 @@ const AT_ONCE: usize = 8;
 
 pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     let mut guard = config::guard(&options.allow_address)?;
-    let named = config::named(options.endpoints.as_deref(), &environment())?;
+    let endpoints = config::named(options.endpoints.as_deref(), &environment())?;
     let info = conninfo(at);
     info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
@@ -47,7 +47,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
     if let Some(facts) = &mut destinations {
         let resolve =
-            |url: &str| named.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
+            |url: &str| endpoints.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
         report.findings.extend(check::resolved(facts, resolve));
         report.findings.extend(check::http(facts));
         let names = folder.and_then(|folder| subfolders(folder).ok()).map(|folders| names(&folders));

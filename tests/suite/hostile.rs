@@ -1,5 +1,5 @@
 //! Subscribers that misbehave over HTTP: what becomes of the attempt, and that the fault has really happened, which the scripted
-//! receiver says itself. All receivers of a test are POSTed to at once.
+//! receiver says itself. All receivers of a test get their requests at once.
 //!
 //! | fault of a subscriber | test |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | head never comes, drips, endless 1xx | relay: the_deadline_ends_an_attempt_however_the_subscriber_drags_it_out |
 //! | 2xx, then no body, no end of it, a reset, gzip | relay: a_body_that_never_comes, of_an_endless_body; here: faults |
 //! | never reads; answers before it has read | here: large_requests_meet_bad_readers |
-//! | reads and closes | relay: a_connection_closed_in_place_of_an_answer; here: what_may_have_arrived_is_sent_again_with_the_same_id |
+//! | reads and closes | relay: a_connection_closed_in_place; here: what_may_have_arrived_is_sent_again_with_the_same_id |
 //! | closes a kept connection | relay: a_kept_connection_that_the_subscriber_closed_is_no_failure |
 //! | answers that are not HTTP, odd statuses | relay: an_answer_that_is_not_http, an_odd_status; here: faults |
 //! | two answers for one request, a close that is none | here: a_connection_that_is_out_of_step_is_not_used_again |

@@ -137,7 +137,9 @@ async fn watch(workbench: &Workbench, plan: &Plan, statements: &mut Vec<String>)
 /// The receiver is on this machine.
 fn guard(ground: &Ground) -> Guard {
     let mut guard = Guard::new(Allowed::loopback().to_vec());
-    config::own_database(&ground.info).into_iter().for_each(|own| guard.protect(own));
+    for own in config::own_database(&ground.info) {
+        guard.protect(own);
+    }
     guard
 }
 
