@@ -3,7 +3,7 @@
 --   outbox_reader  looks: tables without secrets, views, outbox.find(), outbox.route(), outbox.why(), outbox.explain()
 --   outbox_relay   delivers: the functions the relay calls, and nothing else
 --   outbox_builder  runs builders of those who are not trusted with more; has no rights (outbox.write_calls())
---   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, ping, reading signing secrets
+--   outbox_admin   configures and repairs: subscriptions, event types, emit, retry, skip, cancel, replay, ping, reading signing secrets
 
 revoke all on all tables in schema outbox from public;
 revoke all on all routines in schema outbox from public;
@@ -30,7 +30,7 @@ begin
             identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, http2, batch_max, batch_bytes, success_codes,
             permanent_codes, gone_codes, immediate_retries, delays, backoff_base, backoff_cap, max_attempts, max_age, ttl,
             severity_thresholds, disable_after_failures, disable_after, breaker_after, ordering, barrier, on_exhausted, expires_at,
-            max_deliveries, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
+            max_deliveries, gone_reason, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
         grant execute on function outbox.schedule, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
@@ -47,8 +47,9 @@ begin
         grant select on outbox.definition_history, outbox.refinery_schema_history, outbox.destination to outbox_relay;
         grant execute on function outbox.claim(text, integer, bigint[], integer[], bigint),
             outbox.settle,
-            outbox.cancel_gone(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
+            outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due(double precision), outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
+            outbox.report_certificates(text, jsonb),
             outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
             outbox.endpoint(text),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
@@ -65,21 +66,25 @@ begin
         grant insert, update, delete on outbox.subscription, outbox.subscriber, outbox.event_type to outbox_admin;
         grant delete on outbox.dead_letter, outbox.signing_key to outbox_admin;
         grant update on outbox.setting to outbox_admin;
+        grant update (spent) on outbox.allowance to outbox_admin;
         grant execute on function outbox.subscribe, outbox.schedule,
             outbox.unsubscribe(bigint), outbox.define_event_type(text, text), outbox.require_event_type(text),
-            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
+            outbox.check_url(text, boolean), outbox.check_headers(jsonb), outbox.check_auth(jsonb, jsonb, boolean), outbox.check_envelope(text), outbox.check_filter(jsonb, jsonpath, text),
             outbox.filter_anchor(jsonb, text, bigint), outbox.anchor_value(jsonb), outbox.short_id(text), outbox.signing_secret(bigint),
-            outbox.set_signing_secret(bigint, text), outbox.emit(text, jsonb, text, text), outbox.ping(bigint),
-            outbox.retry(bigint), outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
+            outbox.set_signing_secret(bigint, text), outbox.rotate_signing_secret(bigint, interval, text),
+            outbox.signing_public_key(bigint), outbox.emit, outbox.ping(bigint),
+            outbox.retry, outbox.skip, outbox.cancel, outbox.repair, outbox.replay, outbox.compact, outbox.find(text), outbox.route(text, jsonb, text, text), outbox.why(text, bigint),
             outbox.explain(text, text), outbox.explainable(text, text), outbox.explain_open(),
             outbox.mismatch(text, text, jsonb, jsonpath, text, text, text, jsonb, text, text),
             outbox.match_words(text, text, jsonb, jsonpath, text, text), outbox.path_holds(jsonb, jsonpath), outbox.excluded_words(text),
             outbox.endpoint(text), outbox.webhook_id(uuid, text),
-            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.expand(integer), outbox.ring(),
+            outbox.slot(timestamptz), outbox.patterns(text), outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.ring(),
+            outbox.pause, outbox.resume, outbox.enable, outbox.choose_subscriptions, outbox.reset_health(bigint[]),
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
             outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
+        grant execute on procedure outbox.replay_all to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

@@ -5,6 +5,7 @@ mod listen;
 mod named;
 mod post;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -14,10 +15,14 @@ use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::relay::Settings;
+use crate::secrets::Secrets;
 pub use guard::{guard, own_database, own_listener};
 pub use listen::{certificate_names, listen};
-pub use named::named;
+pub use named::{ENDPOINT, named};
 pub use post::endpoint;
+
+/// Looking at files more often than this is no use to anybody.
+const RELOAD_MS_MIN: u64 = 20;
 
 /// What is wrong with the options, one sentence each, with the way out.
 #[derive(Debug, thiserror::Error)]
@@ -26,17 +31,17 @@ pub struct ConfigError(pub Vec<String>);
 
 /// The settings of a relay.
 ///
-/// `database` and `listen` are what became of the connection strings, `host` this machine's name, `environment` the variables
-/// that may name endpoints.
+/// `database` and `listen` are what became of the connection strings, `host` this machine's name,
+/// `environment` where secrets and named endpoints may be.
 ///
 /// # Errors
 /// All problems of the options, the certificates, the named endpoints and the connection string together.
 pub fn relay(
     options: &Run,
-    environment: &[(String, String)],
     database: Result<Conninfo, Vec<String>>,
     listen: Option<Result<Conninfo, Vec<String>>>,
     host: &str,
+    environment: &BTreeMap<String, String>,
 ) -> Result<Settings, ConfigError> {
     let mut problems = Vec::new();
     let poll = number("--poll-ms", &options.poll_ms, 10, 60_000, &mut problems);
@@ -47,6 +52,8 @@ pub fn relay(
     let named = named(options.endpoints.as_deref(), environment);
     let named = named.map_err(|found| problems.extend(found.0));
     let mut guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
+    let secrets = secrets(options, environment).map_err(|found| problems.extend(found.0));
+    let _ = reload_pause(options).map_err(|found| problems.extend(found.0));
     let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
     let database = database.map_err(|found| problems.extend(found));
     let listen = listen.transpose().map_err(|found| {
@@ -56,12 +63,15 @@ pub fn relay(
         let servers = [database.as_ref().ok(), listen.as_ref().ok().and_then(Option::as_ref)];
         servers.into_iter().flatten().flat_map(own_database).for_each(|own| guard.protect(own));
     }
-    match (identities, named, guard, database, listen) {
-        (Ok(identities), Ok(named), Ok(guard), Ok(database), Ok(listen)) if problems.is_empty() => {
+    match (identities, secrets, named, guard, database, listen) {
+        (Ok(identities), Ok(secrets), Ok(named), Ok(guard), Ok(database), Ok(listen))
+            if problems.is_empty() =>
+        {
             Ok(Settings {
                 listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
                 database,
                 identities,
+                secrets,
                 named,
                 guard,
                 name,
@@ -86,6 +96,26 @@ pub fn relay(
 pub fn identities(options: &Run) -> Result<Identities, ConfigError> {
     Identities::read(options.identities.as_deref())
         .map_err(|found| ConfigError(found.iter().map(ToString::to_string).collect()))
+}
+
+/// The secrets, at start and again at each reload.
+///
+/// # Errors
+/// All problems of all secrets.
+pub fn secrets(options: &Run, environment: &BTreeMap<String, String>) -> Result<Secrets, ConfigError> {
+    Secrets::read(options.secrets.as_deref(), environment)
+        .map_err(|found| ConfigError(found.iter().map(ToString::to_string).collect()))
+}
+
+/// The time between two looks at the files of certificates and secrets; `None` to look when told only.
+///
+/// # Errors
+/// When it is not a number within its limits.
+pub fn reload_pause(options: &Run) -> Result<Option<Duration>, ConfigError> {
+    let mut problems = Vec::new();
+    let pause = number("--reload-ms", &options.reload_ms, 0, 3_600_000, &mut problems);
+    let pause = (pause > 0).then(|| Duration::from_millis(pause.max(RELOAD_MS_MIN)));
+    if problems.is_empty() { Ok(pause) } else { Err(ConfigError(problems)) }
 }
 
 /// Where the ops listener is to be; a port alone is one of 127.0.0.1.
@@ -142,6 +172,8 @@ mod tests {
             identities: Some("/nowhere".into()),
             endpoints: Some("/nowhere".into()),
             allow_address: vec!["everywhere".to_owned()],
+            secrets: None,
+            reload_ms: "10000".to_owned(),
             name: Some(name.to_owned()),
             listen_url: None,
             no_listen: false,
@@ -155,7 +187,8 @@ mod tests {
     #[test]
     fn every_problem_is_told_at_once() {
         let bad = options("5", "256s", "a\nb");
-        let Err(problems) = relay(&bad, &[], Err(vec!["no host".to_owned()]), None, "here") else {
+        let Err(problems) = relay(&bad, Err(vec!["no host".to_owned()]), None, "here", &BTreeMap::new())
+        else {
             panic!("refused")
         };
         assert_eq!(

@@ -4,15 +4,22 @@
 //! One folder per name, with the file names that Kubernetes and cert-manager use: `tls.crt` (certificate and chain),
 //! `tls.key` (PKCS#8), `ca.crt` (trusted instead of the system's CAs). `ca.crt` alone makes an identity that shows no
 //! certificate; `tls.crt` and `tls.key` alone trust the system's CAs. Subscriptions that name none use `default`.
+//! `next/tls.crt` and `next/tls.key` are the successors, for the time in which not everybody takes them yet; whom they are
+//! shown to is `delivery`'s to find out.
+
+mod stamp;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use native_tls::Protocol;
+use tokio::sync::watch;
 
-use crate::pem::{self, PemError};
+use crate::pem::{self, Facts, PemError};
+pub use stamp::Stamp;
 
 /// Serials given so far.
 static SERIALS: AtomicU64 = AtomicU64::new(0);
@@ -34,9 +41,36 @@ pub struct Identity {
     pub certificate: Option<PathBuf>,
     /// Where its files are, or would be; `None` for a relay that was given no folder of identities.
     pub folder: Option<PathBuf>,
+    /// The client certificate's dates and name.
+    pub shown: Option<Facts>,
+    /// Those of the CAs in `roots`.
+    pub trusted: Vec<Facts>,
+    /// The same with the successor of the client certificate, where there is one.
+    pub next: Option<Arc<Self>>,
+    /// Whether this is such a successor.
+    pub is_next: bool,
+}
+
+/// This machine's clock, seconds since 1970: certificates are dated by it.
+#[must_use]
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 impl Identity {
+    /// `current` or `next`.
+    #[must_use]
+    pub fn which(&self) -> &'static str {
+        if self.is_next { "next" } else { "current" }
+    }
+
+    /// Whether the certificate it shows, if any, holds at that time.
+    #[must_use]
+    pub fn holds(&self, now: i64) -> bool {
+        self.shown.as_ref().is_none_or(|shown| shown.holds(now))
+    }
+
     /// For messages: `identity "acme" (/etc/…/tls.crt)`.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -65,17 +99,28 @@ impl Identity {
     pub fn without_certificate(&self) -> Result<Self, IdentityError> {
         build(&self.name, None, self.roots.clone(), self.folder.clone())
     }
+
+    /// Reads the successor. One that is the certificate itself was put in its place, and not taken away yet.
+    fn read_next(&mut self, folder: &Path) -> Result<(), IdentityError> {
+        let Some(client) = client(&folder.join("next"))? else { return Ok(()) };
+        let mut next = build(&self.name, Some(client), self.roots.clone(), self.folder.clone())?;
+        if next.shown != self.shown {
+            next.is_next = true;
+            self.next = Some(Arc::new(next));
+        }
+        Ok(())
+    }
 }
 
 /// All identities of a relay, by name, as they are at the moment. Clones are the same.
 #[derive(Clone)]
-pub struct Identities(Arc<RwLock<Read>>);
-
-struct Read {
-    by_name: BTreeMap<String, Arc<Identity>>,
+pub struct Identities {
+    by_name: Arc<RwLock<ByName>>,
     /// Rises with every reading.
-    generation: u64,
+    generation: Arc<watch::Sender<u64>>,
 }
+
+type ByName = BTreeMap<String, Arc<Identity>>;
 
 /// An identity that cannot be used; found at start, never first by a delivery.
 #[derive(Debug, thiserror::Error)]
@@ -145,7 +190,7 @@ impl Identities {
             }
         }
         if problems.is_empty() {
-            Ok(Self(Arc::new(RwLock::new(Read { by_name: found, generation: 0 }))))
+            Ok(Self { by_name: Arc::new(RwLock::new(found)), generation: Arc::new(watch::Sender::new(0)) })
         } else {
             Err(problems)
         }
@@ -154,31 +199,42 @@ impl Identities {
     /// The identity of that name, or `default`.
     #[must_use]
     pub fn get(&self, name: Option<&str>) -> Option<Arc<Identity>> {
-        self.now().by_name.get(name.unwrap_or(DEFAULT)).cloned()
+        self.now().get(name.unwrap_or(DEFAULT)).cloned()
     }
 
     /// Puts what was read later in place of what was read before, in all clones. Who holds an identity keeps it.
     pub fn replace(&self, later: &Self) {
-        let by_name = later.now().by_name.clone();
-        let mut now = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        now.by_name = by_name;
-        now.generation += 1;
+        let by_name = later.now().clone();
+        *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = by_name;
+        self.generation.send_modify(|generation| *generation += 1);
     }
 
     /// Rises whenever they were replaced.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.now().generation
+        *self.generation.borrow()
     }
 
-    fn now(&self) -> RwLockReadGuard<'_, Read> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// Tells who holds it of every replacement.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// All there are.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Identity>> {
+        self.now().values().cloned().collect()
+    }
+
+    fn now(&self) -> RwLockReadGuard<'_, ByName> {
+        self.by_name.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// For messages: `; it knows acme, default`.
     #[must_use]
     pub fn names(&self) -> String {
-        format!("; it knows {}", self.now().by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", "))
+        format!("; it knows {}", self.now().keys().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -210,16 +266,26 @@ pub fn read_identity(folder: &Path) -> Result<Identity, IdentityError> {
     if name.is_empty() || name.len() > 100 || !name.chars().all(plain) || name.starts_with('-') {
         return Err(IdentityError::Name(folder.to_owned()));
     }
-    let [certificate, key, roots] = ["tls.crt", "tls.key", "ca.crt"].map(|file| folder.join(file));
-    let half = |present, missing| IdentityError::Half { folder: folder.to_owned(), present, missing };
-    let client = match (certificate.exists(), key.exists()) {
-        (true, true) => Some((certificate, key)),
-        (true, false) => return Err(half("tls.crt", "tls.key")),
-        (false, true) => return Err(half("tls.key", "tls.crt")),
-        (false, false) if !roots.exists() => return Err(IdentityError::Empty(folder.to_owned())),
-        (false, false) => None,
-    };
-    build(name, client, roots.exists().then_some(roots), Some(folder.to_owned()))
+    let roots = folder.join("ca.crt");
+    let client = client(folder)?;
+    if client.is_none() && !roots.exists() {
+        return Err(IdentityError::Empty(folder.to_owned()));
+    }
+    let mut identity = build(name, client, roots.exists().then_some(roots), Some(folder.to_owned()))?;
+    identity.read_next(folder)?;
+    Ok(identity)
+}
+
+/// The files of a client certificate, if there is one.
+fn client(folder: &Path) -> Result<Option<(PathBuf, PathBuf)>, IdentityError> {
+    let [certificate, key] = ["tls.crt", "tls.key"].map(|file| folder.join(file));
+    let half = |present, missing| Err(IdentityError::Half { folder: folder.to_owned(), present, missing });
+    match (certificate.exists(), key.exists()) {
+        (true, true) => Ok(Some((certificate, key))),
+        (true, false) => half("tls.crt", "tls.key"),
+        (false, true) => half("tls.key", "tls.crt"),
+        (false, false) => Ok(None),
+    }
 }
 
 fn build(
@@ -243,10 +309,15 @@ fn build(
     }
     let connector =
         builder.build().map_err(|source| IdentityError::Unusable { name: name.to_owned(), source })?;
+    let shown = client.as_ref().and_then(|(certificate, _)| Facts::in_file(certificate).into_iter().next());
     Ok(Identity {
         name: name.to_owned(),
         serial: SERIALS.fetch_add(1, Ordering::Relaxed),
         connector: connector.into(),
+        shown,
+        trusted: roots.as_deref().map(Facts::in_file).unwrap_or_default(),
+        next: None,
+        is_next: false,
         roots,
         certificate: client.map(|(certificate, _)| certificate),
         folder,

@@ -9,7 +9,7 @@
 //! | follow a delivery | [`relay`], then [`store`] (claim, settle) and [`delivery`] (one POST) |
 //! | see how the schema gets into a database | [`schema`] |
 //! | see how a connection string is understood | [`conninfo`], [`database`] |
-//! | see which certificates are used | [`identity`], [`pem`] |
+//! | see which certificates and secrets are used | [`identity`], [`pem`], [`secrets`] |
 //! | see how a developer receives | [`receiver`], [`certificates`] |
 //! | see how it is tried out | [`dev`], [`throwaway`] |
 //! | see what operators see | [`metrics`], [`health`], [`ops`] |
@@ -33,6 +33,7 @@ pub mod relay;
 pub mod schedule;
 pub mod schema;
 pub mod screen;
+pub mod secrets;
 pub mod shutdown;
 pub mod status;
 pub mod store;

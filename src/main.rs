@@ -18,10 +18,14 @@ mod migrate;
 mod output;
 #[path = "main/post.rs"]
 mod post;
+#[path = "main/reload.rs"]
+mod reload;
 #[path = "main/run.rs"]
 mod run;
 #[path = "main/signals.rs"]
 mod signals;
+#[path = "main/signing_key.rs"]
+mod signing_key;
 #[path = "main/status.rs"]
 mod status;
 #[path = "main/systemd.rs"]
@@ -78,6 +82,7 @@ async fn execute(cli: Cli) -> Result<ExitCode> {
         Command::Run(options) => run::run(&cli.database, &options).await,
         Command::Listen(options) => listen::listen(&options).await,
         Command::Certificates(options) => certificates::certificates(&options),
+        Command::SigningKey(options) => signing_key::signing_key(&options),
         Command::Dev(options) => dev::dev(&cli.database, &options).await,
         Command::DevGuard => dev::guard::stand().await,
     }

@@ -26,6 +26,8 @@ pub struct Claim {
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
     pub occurred_at: Option<f64>,
+    /// From when the delivery's age counts, likewise: the event, or what somebody has done to the delivery since.
+    pub aged_from: Option<f64>,
     /// The database's clock at the claim, seconds since 1970: what we send is stamped by that clock, not by ours.
     pub claimed_at: f64,
     /// Our monotonic clock before the claim was sent: the lease began after it.
@@ -74,8 +76,10 @@ pub struct Subscription {
     pub headers: Vec<(String, String)>,
     /// Name of the client certificate and CA to use; `None` is the relay's default.
     pub identity: Option<String>,
+    /// How the relay proves who it is, besides its certificate.
+    pub auth: Option<Auth>,
     /// Signing secrets; all of them sign.
-    pub secrets: Vec<Vec<u8>>,
+    pub secrets: Vec<SigningSecret>,
     /// POSTs at a time from one relay.
     pub concurrency: usize,
     /// Limit until there is a connection: name, TCP and TLS.
@@ -84,6 +88,63 @@ pub struct Subscription {
     pub deadline: Duration,
     /// What follows from an attempt.
     pub policy: Policy,
+}
+
+/// How the relay proves who it is: a row's `auth`. `secret` is a name; the relay alone knows what is behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer`, and the secret.
+    Bearer {
+        /// Name of the token.
+        secret: String,
+    },
+    /// `Authorization: Basic`.
+    Basic {
+        /// Who we are.
+        username: String,
+        /// Name of the password.
+        secret: String,
+    },
+    /// A header of any name.
+    Header {
+        /// The header.
+        name: String,
+        /// Name of its value.
+        secret: String,
+    },
+    /// `Authorization: Bearer`, and a token that is fetched by OAuth 2 client credentials.
+    OAuth2 {
+        /// Where.
+        token_url: String,
+        /// Who we are there.
+        client_id: String,
+        /// Name of the client's secret.
+        secret: String,
+        /// What for, if that has to be said.
+        scope: Option<String>,
+    },
+    /// Of a type that this release does not know.
+    Unknown,
+}
+
+/// One signing secret of a subscription.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SigningSecret {
+    /// What signs.
+    pub key: SigningKey,
+    /// When it ends, if its successor is there already.
+    pub ends: Option<Instant>,
+}
+
+/// What signs. No `Debug`: it is secret.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SigningKey {
+    /// HMAC-SHA256, signature scheme v1.
+    Hmac(Vec<u8>),
+    /// ed25519, scheme v1a: the seed, and the public key where it is known.
+    Ed25519(Vec<u8>),
+    /// The relay has it, under this name.
+    Reference(String),
 }
 
 /// What follows from an attempt: which answers mean what, and when and how often a failure is tried again.
@@ -114,6 +175,7 @@ impl Default for Subscription {
             http_allowed: false,
             headers: Vec::new(),
             identity: None,
+            auth: None,
             secrets: Vec::new(),
             concurrency: 16,
             connect_deadline: Duration::from_secs(5),
@@ -140,7 +202,7 @@ impl Default for Policy {
 /// What a POST came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// A 2xx status arrived, whatever became of the body after it.
+    /// A status that is a success arrived, whatever became of the body after it.
     Delivered,
     /// Another status arrived.
     Rejected,
@@ -159,6 +221,23 @@ impl Claim {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.asked.elapsed() < Self::SLACK
+    }
+
+    /// How old the delivery is now: by the database's clock until the claim, by ours since then.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.since(self.aged_from?)
+    }
+
+    /// How long ago the event happened, likewise.
+    #[must_use]
+    pub fn event_age(&self) -> Option<Duration> {
+        self.since(self.occurred_at?)
+    }
+
+    fn since(&self, moment: f64) -> Option<Duration> {
+        let before = Duration::try_from_secs_f64(self.claimed_at - moment).unwrap_or_default();
+        Some(before + self.received.elapsed())
     }
 }
 
@@ -188,8 +267,10 @@ pub struct Attempt {
     pub error: Option<String>,
     /// Beginning of the response body, as text.
     pub response: Option<String>,
-    /// How long the subscriber asked to be left alone, by a Retry-After.
-    pub hold: Option<Duration>,
+    /// How long to wait before the next attempt, as the subscriber said it: a `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// Whether the subscriber wants no other attempt: `outbox-retry: no`.
+    pub declined: bool,
     /// What is known of the connection, for `outbox.attempt.tls`: a JSON object.
     pub tls: Option<Arc<str>>,
     /// When it began.
@@ -205,20 +286,27 @@ pub enum Verdict {
     Delivered,
     /// Given up: a dead letter.
     Dead,
+    /// Too old to be of use.
+    Expired,
     /// There is nothing to send any more.
     Cancelled,
+    /// The subscriber has ended its subscription.
+    Gone,
     /// Due again after this pause.
     Retry(Duration),
 }
 
 impl Verdict {
-    /// The word in `outbox.attempt.outcome`, and `retry` for what has none yet.
+    /// The word for `outbox.settle()`, and in `outbox.attempt.outcome`, save that what is gone is cancelled there; `retry` for
+    /// what has none yet.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Gone => "gone",
             Self::Retry(_) => "retry",
         }
     }
@@ -246,6 +334,23 @@ pub struct Measured {
     pub first_due: Option<i64>,
 }
 
+/// A certificate in use or seen: an element of `outbox.report_certificates()`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Certificate {
+    /// `current`, `next`, `ca` or `peer`.
+    pub usage: &'static str,
+    /// The identity; of a peer, host and port.
+    pub name: String,
+    /// SHA-256 of it, in hex.
+    pub fingerprint: String,
+    /// Whom it is made out to.
+    pub subject: String,
+    /// From when it holds, seconds since 1970.
+    pub not_before: i64,
+    /// Until when it holds.
+    pub not_after: i64,
+}
+
 /// What goes into the ledger: one element of `outbox.settle()`.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -255,6 +360,10 @@ pub struct Report {
     pub attempt: Option<Attempt>,
     /// What follows.
     pub verdict: Verdict,
+    /// How long nothing may be sent to the subscription at all.
+    pub hold: Option<Duration>,
+    /// Why, where there was no attempt.
+    pub reason: Option<String>,
 }
 
 /// A table outside schema outbox, as far as watching goes.

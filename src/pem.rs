@@ -3,11 +3,15 @@
 //! The TLS library accepts only a PKCS#8 key whose text starts with the `BEGIN` line, takes a file without
 //! any certificate for an empty list, and notices a key of another certificate late. All of that is met here.
 
+mod facts;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use native_tls::{Certificate, Identity, TlsConnector};
+
+pub use facts::Facts;
 
 /// Why a PEM file cannot be used. Each message is complete without its `source()`.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,8 @@ use crate::support::{Cluster, ClusterOptions, Database, Outboxd};
 
 /// Events three days old, with their attempts; every hundredth delivery is still open.
 const FILL: &str = "
-    insert into outbox.event (slot, id, type, object, object_id, occurred_at, data)
-    select outbox.slot(now() - interval '3 days'), n, 'A', 'Thing', n::text, now() - interval '3 days',
+    insert into outbox.event (slot, id, uid, type, object, object_id, occurred_at, data)
+    select outbox.slot(now() - interval '3 days'), n, gen_random_uuid(), 'A', 'Thing', n::text, now() - interval '3 days',
         jsonb_build_object('n', n, 'text', repeat('x', 150))
     from generate_series(1, 1000000) n;
     insert into outbox.delivery (subscription, event_slot, event_id, attempt)

@@ -79,6 +79,10 @@ enum Example {
     Milmove,
     /// Changes of customers and vehicles, dispatched to five downstream systems, one of which fails.
     Ctp,
+    /// Citations, told to archives and journals: wildcards, an own envelope, deduplication, one that fails and is switched off.
+    Ads,
+    /// Pushes to browsers through a gateway: subscriptions of one order, gone devices, pushes that come too late.
+    Webpush,
 }
 
 impl Example {
@@ -86,6 +90,8 @@ impl Example {
         match self {
             Self::Milmove => &scenario::MILMOVE,
             Self::Ctp => &scenario::CTP,
+            Self::Ads => &scenario::ADS,
+            Self::Webpush => &scenario::WEBPUSH,
         }
     }
 }

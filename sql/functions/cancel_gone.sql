@@ -2,7 +2,8 @@ create or replace function outbox.cancel_gone(batch integer default 1000) return
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Cancels open deliveries of subscriptions that are gone, each with its reason in outbox.attempt. Of those gone for as long as
+-- Cancels open deliveries of subscriptions that are gone, each with its reason in outbox.attempt; those whose time is over go
+-- before (outbox.end_subscriptions). Of those gone for as long as
 -- history reaches it deletes the dead letters, which nobody can retry, and then the tombstones that nothing needs any more: none
 -- open, none dead, and no transaction left that may have seen the subscription alive and could add a delivery yet. That is a
 -- transaction that had its xid when the subscription went, and also one that had only a snapshot: under REPEATABLE READ it may
@@ -11,11 +12,13 @@ as $$
 -- Arguments: batch, how many deliveries to cancel at most, and dead letters to delete.
 -- Returns: how many were cancelled; call again when it equals batch.
 -- Locks: the deliveries, FOR UPDATE SKIP LOCKED.
--- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health; insert outbox.attempt.
+-- Touches: delete outbox.delivery, outbox.dead_letter, outbox.subscription, outbox.subscription_health,
+--   outbox.subscription_change; insert outbox.attempt.
 declare
     _now   timestamptz := clock_timestamp();
     _count integer;
 begin
+    perform outbox.end_subscriptions();
     if not exists (select from outbox.subscription s where s.status = 'gone') then
         return 0;
     end if;
@@ -38,7 +41,7 @@ begin
     )
     insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, outcome, error)
     select outbox.slot(_now), c.id, c.attempt, c.subscription, c.event_slot, c.event_id, _now, 'cancelled',
-        'the subscription was removed'
+        coalesce((select s.gone_reason from outbox.subscription s where s.id = c.subscription), 'the subscription was removed')
     from cancelled c;
     get diagnostics _count = row_count;
     if _count > 0 or not exists (
@@ -68,6 +71,8 @@ begin
             and not exists (select from outbox.delivery d where d.subscription = s.id)
             and not exists (select from outbox.dead_letter l where l.subscription = s.id)
         returning s.id
+    ), forgotten as (
+        delete from outbox.subscription_change c using purged where c.subscription = purged.id
     )
     delete from outbox.subscription_health h using purged where h.subscription = purged.id;
     return _count;

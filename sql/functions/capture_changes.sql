@@ -1,4 +1,5 @@
-create or replace function outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text)
+create or replace function outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text,
+    alone boolean default false)
 returns text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -10,6 +11,7 @@ as $$
 --   update          rows of an UPDATE whose identity is the same and that have changed
 --   moved           rows of an UPDATE whose identity changed, as deleted and created; is_moved: whether there are any, a boolean
 --   rows            the changed rows themselves, old and new, as one array of the table's row type
+--   alone, whether the statement is of one row and the first of its transaction, so that nothing of an earlier one has to be thought of.
 -- Returns: a query with object_id text, op text (I, U, D), type text (the event type; = and - for outbox.merge_events(); of an object with a
 --   builder only a verb of its own, or else null), data jsonb; for rows an array, for is_moved a boolean.
 -- Touches: select pg_attribute.
@@ -153,14 +155,14 @@ begin
     end if;
     _where_u := _chosen || ' and ' || _holds;
     _where_o := _holds;
-    if not _composite and object.mode <> 'each' and _where_u <> 'true and true' then
+    if not _composite and not capture_changes.alone and object.mode <> 'each' and _where_u <> 'true and true' then
         -- What is no event for itself still changes the data of one that the transaction has written ('='), or leaves nothing of it ('-').
         _update := format('case when %s then %s else ''='' end', _where_u, _update);
         _delete := format('case when %s then %s else ''-'' end', _where_o, _delete);
         _where_u := format('(%s or capture._awaits and n.object_id operator(pg_catalog.=) any (%s))', _where_u, outbox.capture_awaited(watch));
         _where_o := format('(%s or capture._awaits and o.object_id operator(pg_catalog.=) any (%s))', _where_o, outbox.capture_awaited(watch));
     end if;
-    if not _composite and object.mode <> 'each' then
+    if not _composite and not capture_changes.alone and object.mode <> 'each' then
         -- Where a trigger of the user's changes rows, what was before and after tells what came first (outbox.merge_events()).
         _data_n := format($q$case when capture._nested then pg_catalog.jsonb_build_object('new', n.data, 'data', %1$s) else %1$s end$q$, _data_n);
         _data_u := format($q$case when capture._nested then pg_catalog.jsonb_build_object('old', o.data, 'new', n.data, 'data', %1$s) else %1$s end$q$, _data_u);

@@ -32,6 +32,25 @@ declare
     _object   outbox.object := (select o from outbox.object o where o.name = watch.object);
     _writes   text;
     _labels   text[];
+    _asks     text := $sql$        select (select pg_catalog.count(*) from (select from %s limit 2) as r), pg_catalog.clock_timestamp(),
+            -1::pg_catalog.int8 operator(pg_catalog.=) any (capture._to),
+            (select s.context_headers operator(pg_catalog.<>) '{}' from outbox.setting as s),
+            outbox.uid_mark(),
+            -- Once set in a session, a setting that is not set is empty.
+            case when pg_catalog.current_setting('outbox.source', true) operator(pg_catalog.<>) ''
+                then pg_catalog.current_setting('outbox.source', true) end,
+            case when pg_catalog.current_setting('outbox.trace_id', true) operator(pg_catalog.<>) ''
+                then pg_catalog.current_setting('outbox.trace_id', true) end,
+            case when pg_catalog.current_setting('outbox.traceparent', true) operator(pg_catalog.<>) ''
+                then pg_catalog.current_setting('outbox.traceparent', true) end,
+            pg_catalog.current_setting('TimeZone') operator(pg_catalog.<>) all ('{UTC,Etc/UTC,GMT}')
+                or pg_catalog.current_setting('DateStyle') operator(pg_catalog.!~~) 'ISO%%'
+                or pg_catalog.current_setting('IntervalStyle') operator(pg_catalog.<>) 'postgres'
+                or pg_catalog.current_setting('bytea_output') operator(pg_catalog.<>) 'hex'
+                or pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.<>) all ('{1,2,3}')
+        into capture._rows, capture._now, capture._special, capture._headed, capture._mark, capture._source, capture._trace_id, capture._traceparent,
+            capture._unlike;
+$sql$;
     _family   boolean := exists (
         select from pg_inherits i join pg_class c on c.oid = i.inhparent where i.inhparent = watch.relation and c.relkind = 'r');
     _bare     outbox.watch := watch;  -- without conditions
@@ -45,7 +64,6 @@ declare
     -- Whether some changes are no event because of what they change.
     _selects  boolean := watch.condition is not null or cardinality(watch.verb_types) > 0
         or num_nonnulls(watch.only_columns, watch.ignored_columns) > 0;
-    _patterns text[];
 begin
     if _family then
         _guard := format($guard$    -- The catalogue names the table in a dump too; a number would be another one after it is restored.
@@ -104,61 +122,44 @@ $guard$,
                 else outbox.capture_touches(watch, _object, true) end,
             _writes);
     end if;
-    -- Whatever pattern may match an event of the object.
-    _patterns := array(
-        select distinct p
-        from unnest(array[watch.object || '.Create', watch.object || '.Update', watch.object || '.Delete'] || watch.verb_types
-                || array(select v from outbox.watch w cross join unnest(w.verb_types) as v where w.object = watch.object)) as t (type)
-            cross join unnest(outbox.patterns(t.type)) as p
-        order by p);
     return format($source$
 -- Captures the changes of %1$s as events of object %2$s. Written by outbox.watch(); call it again instead of editing this.
 #variable_conflict use_column
 <<capture>>
 declare
+    -- Without initial values where NULL does: each takes a third of a microsecond.
     _wanted      pg_catalog.text[];
     _to          bigint[];
     _now         timestamp with time zone;
     _slot        smallint;
+    _id          bigint;
     _ids         bigint[];
+    _mark        pg_catalog.text;
     _plain       boolean;
     _known       boolean;
     _special     boolean;
-    _inline      boolean := false;
-    _again       boolean := false;
-    _many        boolean;
+    _inline      boolean;
+    _again       boolean;
+    _alone       boolean;
+    _rows        smallint;
     _since       bigint;
-    _partial     boolean := false;
-    _awaits      boolean := false;
-    _nested      boolean := false;
-    _wakes       boolean := false;
+    _partial     boolean;
+    _awaits      boolean;
+    _nested      boolean;
+    _wakes       boolean;
+    _headed      boolean;
+    _unlike      boolean;
+    _hint        pg_catalog.text;
     _source      pg_catalog.text;
     _trace_id    pg_catalog.text;
     _traceparent pg_catalog.text;
     _headers     pg_catalog.jsonb;
     _kept        pg_catalog.text[];
-    _more        pg_catalog.text[] := '{}';
-    _rows        pg_catalog.text;
+    _planned     pg_catalog.text[];
+    _changed     pg_catalog.text;
+    _more        pg_catalog.text[]%3$s;
 begin
-    if tg_op operator(pg_catalog.=) 'UPDATE' then
-        capture._wanted := %3$L;
-    elsif tg_op operator(pg_catalog.=) 'INSERT' then
-        capture._wanted := %4$L;
-    else
-        capture._wanted := %5$L;
-    end if;
-    -- Who wants it: ids of subscriptions; 0 for those who want other changes of the object; -1 when some want it on a condition.
-    capture._to := array((
-        select case when s.pattern operator(pg_catalog.=) any (capture._wanted) then s.id else 0 end
-        from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%6$L) and not s.special and s.status operator(pg_catalog.<>) 'gone'
-        limit 2 operator(pg_catalog.+) outbox.fan_out_max()
-    ) union all (
-        select -1::pg_catalog.int8
-        from outbox.subscription as s
-        where s.pattern operator(pg_catalog.=) any (%6$L) and s.special and s.status operator(pg_catalog.<>) 'gone'
-        limit 1));
-%7$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
+%4$s%5$s    if pg_catalog.current_setting('outbox.capture', true) operator(pg_catalog.=) 'off' then
         if tg_op operator(pg_catalog.=) 'DELETE' then
             capture._since := (select pg_catalog.count(*) from old_rows);
         else
@@ -169,71 +170,59 @@ begin
         end if;
         capture._since := null;
     end if;
-    capture._special := -1::pg_catalog.int8 operator(pg_catalog.=) any (capture._to);
+    -- All that must be known, in one statement for each kind of transition table: one alone takes as long as ten of these expressions.
+    if tg_op operator(pg_catalog.=) 'DELETE' then
+%6$s    else
+%7$s    end if;
+    if capture._rows operator(pg_catalog.=) 0 then
+        return null;
+    end if;
     if capture._special or 0::pg_catalog.int8 operator(pg_catalog.=) any (capture._to) then
         capture._to := pg_catalog.array_remove(pg_catalog.array_remove(capture._to, -1::pg_catalog.int8), 0::pg_catalog.int8);
     end if;
-    if tg_op operator(pg_catalog.=) 'DELETE' then
-        capture._many := exists (select from old_rows offset 1);
-    else
-        capture._many := exists (select from new_rows offset 1);
-    end if;
-    capture._now := pg_catalog.clock_timestamp();
     capture._slot := outbox.slot(capture._now);
-    capture._source := pg_catalog.current_setting('outbox.source', true);
-    capture._trace_id := pg_catalog.current_setting('outbox.trace_id', true);
-    capture._traceparent := pg_catalog.current_setting('outbox.traceparent', true);
-    -- Once set in a session, a setting that is not set is empty.
-    capture._source := case when capture._source operator(pg_catalog.<>) '' then capture._source end;
-    capture._trace_id := case when capture._trace_id operator(pg_catalog.<>) '' then capture._trace_id end;
-    capture._traceparent := case when capture._traceparent operator(pg_catalog.<>) '' then capture._traceparent end;
-    capture._headers := outbox.context_headers();
-%8$s%9$s    -- What a row looks like in an event must not depend on the session that wrote it. And the plans for many rows are made without
-    -- nested loops, which would pair them in minutes, and without jit, which would take them for expensive; those for one row are others.
-    if capture._many
-        or pg_catalog.current_setting('TimeZone') operator(pg_catalog.<>) all ('{UTC,Etc/UTC,GMT}')
-        or pg_catalog.current_setting('DateStyle') operator(pg_catalog.!~~) 'ISO%%'
-        or pg_catalog.current_setting('IntervalStyle') operator(pg_catalog.<>) 'postgres'
-        or pg_catalog.current_setting('bytea_output') operator(pg_catalog.<>) 'hex'
-        or pg_catalog.current_setting('extra_float_digits') operator(pg_catalog.<>) all ('{1,2,3}')
-    then
+    if capture._headed then
+        capture._headers := outbox.context_headers();
+    end if;
+%8$s%9$s    -- What a row looks like in an event must not depend on the session that wrote it.
+    if capture._unlike then
         capture._kept := array[pg_catalog.current_setting('TimeZone'), pg_catalog.current_setting('DateStyle'),
             pg_catalog.current_setting('IntervalStyle'), pg_catalog.current_setting('bytea_output'),
-            pg_catalog.current_setting('extra_float_digits'), pg_catalog.current_setting('enable_nestloop'),
-            pg_catalog.current_setting('jit')];
+            pg_catalog.current_setting('extra_float_digits')];
         perform pg_catalog.set_config('TimeZone', 'UTC', true), pg_catalog.set_config('DateStyle', 'ISO', true),
             pg_catalog.set_config('IntervalStyle', 'postgres', true), pg_catalog.set_config('bytea_output', 'hex', true),
-            pg_catalog.set_config('extra_float_digits', '1', true), pg_catalog.set_config('enable_nestloop', 'off', true),
-            pg_catalog.set_config('jit', 'off', true);
-%10$s        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
+            pg_catalog.set_config('extra_float_digits', '1', true);
+    end if;
+%10$s    if capture._unlike then
+        perform pg_catalog.set_config('TimeZone', capture._kept[1], true), pg_catalog.set_config('DateStyle', capture._kept[2], true),
             pg_catalog.set_config('IntervalStyle', capture._kept[3], true), pg_catalog.set_config('bytea_output', capture._kept[4], true),
-            pg_catalog.set_config('extra_float_digits', capture._kept[5], true),
-            pg_catalog.set_config('enable_nestloop', capture._kept[6], true), pg_catalog.set_config('jit', capture._kept[7], true);
-    else
-%10$s    end if;
+            pg_catalog.set_config('extra_float_digits', capture._kept[5], true);
+    end if;
 %11$s    return null;
 end
 $source$,
         regexp_replace(watch.relation::text, '[[:cntrl:]]', ' ', 'g'), watch.object,
-        outbox.patterns(watch.object || '.Update'), outbox.patterns(watch.object || '.Create'), outbox.patterns(watch.object || '.Delete'),
-        _patterns,
+        case when _family then ' := ''{}''' end,
+        outbox.capture_wanted(watch),
         -- Nobody who wants any of it: this is all that a commit pays then.
         case when _object.history then '' else $q$    if pg_catalog.cardinality(capture._to) operator(pg_catalog.=) 0 then
         return null;
     end if;
 $q$ end,
+        format(_asks, 'old_rows'), format(_asks, 'new_rows'),
         _guard,
-        case when _object.builder is not null or _object.mode = 'each' then '' else format($q$    if pg_catalog.current_setting('outbox.written_%1$s', true) operator(pg_catalog.~~)
-        pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%')
-    then
-        capture._again := true;
-        capture._since := pg_catalog.substring(pg_catalog.current_setting('outbox.written_%1$s'), ':([0-9]{1,18})')::bigint;
-        capture._nested := pg_catalog.current_setting('outbox.written_%1$s') operator(pg_catalog.~~) '%%:nested';
+        case when _object.builder is not null or _object.mode = 'each' then '' else format($q$    capture._hint := pg_catalog.current_setting('outbox.written_%1$s', true);
+    capture._again := capture._hint operator(pg_catalog.<>) ''
+        and capture._hint operator(pg_catalog.~~) pg_catalog.concat(pg_catalog.pg_current_xact_id(), ':%%');
+    if capture._again then
+        capture._since := pg_catalog.substring(capture._hint, ':([0-9]{1,18})')::bigint;
     end if;
     -- A trigger of the user's changes rows of the table, perhaps those of a statement whose own capture is yet to come.
-    capture._nested := capture._nested or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1;
-$q$, watch.id) || case when _selects then $q$    capture._partial := true;
-$q$ when _object.history then '' else format($q$    -- Whether later changes of what is written now are wanted for themselves.
+    capture._again := coalesce(capture._again, false);
+    capture._nested := capture._again and capture._hint operator(pg_catalog.~~) '%%:nested' or pg_catalog.pg_trigger_depth() operator(pg_catalog.>) 1;
+    capture._partial := %2$s;
+    capture._awaits := false;
+$q$, watch.id, _selects::text) || case when _selects or _object.history then '' else format($q$    -- Whether later changes of what is written now are wanted for themselves.
     if tg_op operator(pg_catalog.=) 'INSERT' then
         capture._partial := not exists (
             select from outbox.subscription as s
@@ -254,8 +243,10 @@ $q$, case when _selects then 'true' else $q$tg_op operator(pg_catalog.=) 'UPDATE
         case when _object.builder is not null then $q$    if capture._wakes then
         insert into outbox.sealing default values on conflict do nothing;
     end if;
-$q$ else $q$    if capture._wakes and (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
-        perform outbox.ring();
+$q$ else $q$    if capture._wakes then
+        if (select d.last_value from outbox.doorbell as d) operator(pg_catalog.=) 1 then
+            perform outbox.ring();
+        end if;
     end if;
 $q$ end);
 end

@@ -5,16 +5,30 @@ as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
 -- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
---   OX016 filter, filter_path, exclude_source; 23502, 23514 as the table would.
--- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting, outbox.subscription.
+--   OX016 filter, filter_path, exclude_source; OX024 the version is not the row's; OX027 auth; 23502, 23514 as the table would.
+-- Touches: insert outbox.subscriber; update outbox.allowance; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
+    _unlike outbox.subscription := new;
+    _edited boolean := true;
 begin
     if tg_op = 'UPDATE' and old.status = 'gone' then
         raise exception 'subscription % is gone', old.id
             using errcode = 'OX008', hint = 'Subscribe again: outbox.subscribe() gives a new one.';
     end if;
-    if new.status is distinct from 'gone' then
+    if tg_op = 'UPDATE' then
+        if new.version is distinct from old.version then
+            raise exception 'subscription % has version %, and this statement names %', old.id, old.version, coalesce(new.version::text, 'NULL')
+                using errcode = 'OX024', detail = format('It was changed by %s at %s.', old.updated_by, old.updated_at),
+                    hint = format('Look at it again (select * from outbox.subscription where id = %s), or leave version out.', old.id);
+        end if;
+        -- What was right when it was written, and would be refused today, can still be paused.
+        _unlike.status := old.status;
+        _unlike.special := old.special;
+        _edited := _unlike operator(pg_catalog.*<>) old or new.status is null
+            or new.status not in ('active', 'failing', 'paused', 'disabled', 'gone');
+    end if;
+    if _edited and new.status is distinct from 'gone' then
         if new.subscriber is null or new.subscriber !~ '^[[:graph:]]([[:graph:] ]*[[:graph:]])?$' or length(new.subscriber) > 100 then
             raise exception 'not a name for a subscriber: %', coalesce(quote_literal(left(new.subscriber, 100)), 'NULL')
                 using errcode = 'OX005', hint = '1 to 100 visible characters, with single blanks inside if need be.';
@@ -24,6 +38,7 @@ begin
         end if;
         perform outbox.check_url(new.url, coalesce((select s.http_allowed from outbox.setting s), false));
         perform outbox.check_headers(new.headers);
+        perform outbox.check_auth(new.auth, new.headers, coalesce((select s.http_allowed from outbox.setting s), false));
         -- Not one that will do no more: who has such a subscription must be able to pause it.
         if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
             new.envelope := outbox.check_envelope(new.envelope);
@@ -102,8 +117,13 @@ begin
         new.updated_at := clock_timestamp();
         new.updated_by := session_user;
         new.updated_xid := pg_current_xact_id();
+        if new.max_deliveries is distinct from old.max_deliveries then
+            update outbox.allowance a set spent = coalesce(a.delivered >= new.max_deliveries, false) where a.subscription = old.id;
+        end if;
         -- What was held back may be claimed now, or more of it at a time.
-        perform outbox.ring();
+        if _edited or not (old.status in ('active', 'failing') and new.status in ('active', 'failing')) then
+            perform outbox.ring();
+        end if;
     end if;
     return new;
 end

@@ -3,7 +3,8 @@ create or replace function outbox.claim(
 ) returns table (
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
-    traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision
+    traceparent text, trace_id text, headers jsonb, occurred_at double precision,
+    aged_from double precision, claimed_at double precision
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -29,10 +30,12 @@ as $$
 -- Returns: one row per claimed delivery; version is the subscription's, whose settings come from
 --   outbox.subscription_settings(); webhook_id and body are null when somebody deleted the event; body_error
 --   says why the envelope made no body; traceparent, trace_id and headers are what the event's transaction had set, unchecked;
---   occurred_at is when it happened, claimed_at the database's clock, by which the relay stamps what it sends: seconds since 1970.
+--   occurred_at is when it happened, aged_from from when the delivery's age counts, claimed_at the database's clock, by which the
+--   relay stamps what it sends: seconds since 1970.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
--- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed().
+-- Touches: update outbox.delivery; select outbox.subscription, outbox.event; what envelopes read; see outbox.supersede_claimed(),
+--   outbox.within_allowance().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
@@ -46,6 +49,7 @@ declare
     _body      text[];
     _envelope  record;
     _latest    boolean;
+    _counted   boolean;
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where d.subscription > claim.start_after order by d.subscription limit 1)
@@ -58,15 +62,18 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped
+        select p.id, p.object_key, s.enveloped, s.counted
         from (
             select l.subscription from later l where l.subscription is not null
             union all
             select e.subscription from earlier e where e.subscription <= claim.start_after
         ) open
             join lateral (
-                select s.concurrency, s.envelope is not null as enveloped from outbox.subscription s
-                where s.id = open.subscription and s.status in ('active', 'failing') limit 1
+                select least(s.concurrency, case when s.max_deliveries is not null
+                        then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
+                    s.envelope is not null as enveloped, s.max_deliveries is not null as counted from outbox.subscription s
+                where s.id = open.subscription and s.status in ('active', 'failing')
+                    and (s.expires_at is null or s.expires_at > _now) limit 1
             ) s on true
             left join unnest(claim.busy, claim.busy_running) as b (subscription, running) on b.subscription = open.subscription
             cross join lateral (
@@ -79,8 +86,8 @@ begin
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
-        bool_or(picked.object_key is not null)
-        into _ids, _enveloped, _latest
+        bool_or(picked.object_key is not null), bool_or(picked.counted)
+        into _ids, _enveloped, _latest, _counted
     from picked;
     if _ids is null then
         return;
@@ -90,9 +97,13 @@ begin
     if _latest then
         perform outbox.supersede_claimed(_ids);
     end if;
+    if _counted then
+        _ids := outbox.within_allowance(_ids);
+        _enveloped := array(select e.id from unnest(_enveloped) as e (id) where e.id = any (_ids) order by e.id);
+    end if;
     if _enveloped is not null then
         for _envelope in
-            select d.id, s.envelope, d.event_slot, d.event_id
+            select d.id, s.envelope, d.subscription, d.event_slot, d.event_id
             from unnest(_enveloped) as i (id)
                 join outbox.delivery d on d.id = i.id
                 join outbox.subscription s on s.id = d.subscription
@@ -103,7 +114,7 @@ begin
                 continue;
             end if;
             _body := (
-                select outbox.envelop(e, _envelope.envelope) from outbox.event e
+                select outbox.envelop(e, _envelope.envelope, _envelope.subscription) from outbox.event e
                 where e.slot = any (array[_envelope.event_slot, (_envelope.event_slot + 8)::smallint]) and e.id = _envelope.event_id
                 limit 1);
             _made := _made || _envelope.id;
@@ -124,13 +135,14 @@ begin
             due_at = clock_timestamp() + interval '15 s'
                 + (select s.deadline from outbox.subscription s where s.id = d.subscription)
         where d.id = any (_ids)
-        returning d.id, d.attempt, d.retry_base, d.subscription, d.event_slot, d.event_id
+        returning d.id, d.attempt, d.retry_base, d.subscription, d.event_slot, d.event_id, d.since
     )
     select c.id, c.attempt, c.retry_base, c.subscription, s.version, c.event_slot, c.event_id, (x.event).type,
         outbox.webhook_id((x.event).uid, s.key),
         case when m.id is null then outbox.body(x.event) else m.body end, m.error,
         (x.event).traceparent, (x.event).trace_id, (x.event).headers,
-        extract(epoch from (x.event).occurred_at)::double precision, extract(epoch from clock_timestamp())::double precision
+        extract(epoch from (x.event).occurred_at)::double precision,
+        extract(epoch from coalesce(c.since, (x.event).occurred_at))::double precision, extract(epoch from clock_timestamp())::double precision
     from claimed c
         cross join lateral (select s.version, s.key from outbox.subscription s where s.id = c.subscription limit 1) s
         left join lateral (

@@ -21,8 +21,7 @@ begin
         on conflict do nothing;
     else
         insert into outbox.delivery (subscription, event_slot, event_id, due_at)
-        select s.id, deliver_type.slot, e.id, deliver_type.due_at
-        from unnest(deliver_type.events) as e (id) cross join unnest(_to) as s (id);
+        select unnest(_to), deliver_type.slot, e.id, deliver_type.due_at from unnest(deliver_type.events) as e (id);
     end if;
     get diagnostics _made = row_count;
     return _made;

@@ -29,7 +29,7 @@ begin
              or exists (select from outbox.fan_out f where f.event_slot = $1
                  and exists (select from outbox.%1$I e where e.slot = $1 and e.id = f.event_id))'
         else
-            'select exists (select from outbox.delivery d where d.attempt > 0 and exists (select from outbox.%1$I a
+            'select exists (select from outbox.delivery d where (d.attempt > 0 or d.since is not null) and exists (select from outbox.%1$I a
                  where a.slot = $1 and a.event_id = d.event_id and a.subscription = d.subscription and a.delivery = d.id))
              or exists (select from outbox.dead_letter l where exists (select from outbox.%1$I a
                  where a.slot = $1 and a.event_id = l.event_id and a.subscription = l.subscription and a.delivery = l.delivery))'

@@ -1,4 +1,4 @@
-create or replace function outbox.envelop(event outbox.event, envelope text) returns text[]
+create or replace function outbox.envelop(event outbox.event, envelope text, subscription bigint) returns text[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set timezone = 'UTC' set datestyle = 'ISO, YMD' set intervalstyle = 'postgres'
@@ -7,7 +7,7 @@ set lc_monetary = 'C' set lc_numeric = 'C' set lc_time = 'C'
 as $$
 -- Makes a body by a subscription's envelope, under settings that are the same in every relay's session. Whatever the envelope
 -- does goes no further than its value: it cannot write, and what it sets, locks or raises is undone when it is done.
--- Arguments: event, a row of outbox.event; envelope, from outbox.subscription.
+-- Arguments: event, a row of outbox.event; envelope, from outbox.subscription; subscription, which that is.
 -- Returns: body and null; or null and why there is none, and a third element when the statement was cancelled meanwhile: the
 --   time-out that did it does not come again, and nothing but the end of the statement should follow.
 -- Touches: what the envelope reads.
@@ -15,11 +15,13 @@ declare
     _body text;
     _done boolean := false;
     _name text;
+    _call text;
 begin
     begin
         _name := outbox.check_envelope(envelop.envelope);
+        _call := case when to_regprocedure(_name || '(outbox.event)') is null then _name || '($1, $2)' else _name || '($1)' end;
         perform set_config('transaction_read_only', 'on', true);
-        execute format('select %s($1)::text', _name) into _body using envelop.event;
+        execute format('select %s::text', _call) into _body using envelop.event, envelop.subscription;
         _done := true;
         -- The only way to undo what it has set.
         raise exception using errcode = 'OX015';

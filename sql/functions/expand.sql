@@ -85,8 +85,8 @@ begin
         from looked l
         where l.matches
     ), delivered as (
-        insert into outbox.delivery as d (subscription, event_slot, event_id, due_at, object_key)
-        select m.id, _fan_out.event_slot, _event.id, _now, _key from matched m where m.obstacle is null
+        insert into outbox.delivery as d (subscription, event_slot, event_id, due_at, object_key, since)
+        select m.id, _fan_out.event_slot, _event.id, coalesce(_fan_out.due_at, _now), _key, _fan_out.due_at from matched m where m.obstacle is null
         returning d.subscription
     ), skipped as (
         insert into outbox.attempt (slot, delivery, attempt, subscription, event_slot, event_id, started_at, outcome, error)

@@ -26,7 +26,8 @@ begin
     _key := nullif(split_part(_text, '_', 2), '');
     return query
     with found as (
-        select e.slot, e.id, e.type, e.object, e.object_id, e.occurred_at, e.trace_id, e.data from outbox.event e where e.uid = _uid
+        select e.slot, e.id, e.type, e.object, e.object_id, e.occurred_at, e.trace_id, e.data from outbox.event e
+        where e.slot = any ('{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15}') and e.id = outbox.event_of(_uid) and e.uid = _uid
     ), sent as (
         select d.subscription, d.id as delivery from found f join outbox.delivery d on d.event_id = f.id and d.event_slot = mod(f.slot, 8::smallint)
         union

@@ -24,12 +24,12 @@ declare
 begin
     execute format($statement$
         with looked as materialized (
-            select o.id, o.subscription, o.event_slot, o.event_id, o.attempt
+            select o.id, o.subscription, o.event_slot, o.event_id, o.noted
             from (
-                (select d.id, d.subscription, d.event_slot, d.event_id, d.attempt
+                (select d.id, d.subscription, d.event_slot, d.event_id, d.attempt > 0 or d.since is not null as noted
                  from outbox.delivery d where d.id > $1 order by d.id limit $2)
                 union all
-                (select l.delivery, l.subscription, l.event_slot, l.event_id, l.attempt
+                (select l.delivery, l.subscription, l.event_slot, l.event_id, true
                  from outbox.dead_letter l where l.delivery > $1 order by l.delivery limit $2)
             ) o
             order by o.id limit $2
@@ -46,7 +46,7 @@ begin
             -- Of the latter there are few, and their deliveries come after all others.
             when 'event' then '(select l.event_id from looked l where l.event_slot = $3
                 union select f.event_id from outbox.fan_out f where f.event_slot = $3) n'
-            else '(select * from looked l where l.attempt > 0) n' end,
+            else '(select * from looked l where l.noted) n' end,
         case _table
             when 'event' then 'm.id = n.event_id'
             else 'm.event_id = n.event_id and m.subscription = n.subscription and m.delivery = n.id' end,

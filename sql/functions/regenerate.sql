@@ -22,12 +22,10 @@ begin
         continue when exists (
             select from pg_proc p
             where p.proname = 'capture_' || _watch.id and p.pronamespace = 'outbox'::regnamespace and p.prosrc = _source);
-        -- The plan that is made once does for all, since rows are counted when it is made (_many): what depends on variables must not have
-        -- it made again and again, which takes longer than all the rest.
         -- Setting search_path takes longer than most of what the function does, and without it every name is written with its schema. An
         -- expression was written down by Postgres without the schema of its functions and operators.
         execute format(
-            'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer set plan_cache_mode = force_generic_plan %s as %L',
+            'create or replace function outbox.capture_%s() returns trigger language plpgsql security definer %s as %L',
             _watch.id, case when _watch.id_expression is not null or cardinality(_watch.verb_types) > 0 or _watch.condition is not null or _watch.through is not null
                 then 'set search_path = pg_catalog, pg_temp' end, _source);
         execute format('revoke all on function outbox.capture_%s() from public', _watch.id);

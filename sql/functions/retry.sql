@@ -1,51 +1,36 @@
-create or replace function outbox.retry(delivery bigint) returns text
+create or replace function outbox.retry(delivery bigint, reason text default null) returns text
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Tries a delivery again now: a dead one is opened again with a full number of attempts ahead of it, an open one that
--- waits for its next attempt becomes due. The numbers of its attempts go on where they were. For many at once:
--- select outbox.retry(delivery) from outbox.dead_letter where subscription = 3;
--- Arguments: delivery, as in outbox.dead_letter, outbox.delivery and outbox.delivery_history.
--- Returns: the webhook-id, the same as before.
--- Raises: OX008 no such delivery, or it has ended otherwise than dead, or its subscription is gone.
--- Touches: delete outbox.dead_letter; insert or update outbox.delivery; select outbox.event, outbox.object, outbox.subscription.
+-- waits for its next attempt becomes due. The numbers of its attempts go on where they were, its age begins anew, and the ledger
+-- says who has asked for it. For many at once: outbox.repair('retry', …).
+-- Arguments: delivery, as in outbox.dead_letter, outbox.delivery and outbox.delivery_history; reason, for the ledger.
+-- Returns: the webhook-id, the same as before. One that is being sent at this moment is left alone: that is the retry.
+-- Raises: OX008 no such delivery, or it has ended otherwise than dead, or its subscription is gone; OX032 a reason that is too long.
+-- Touches: select outbox.event; see outbox.reopen().
 declare
-    _open   outbox.delivery;
+    _of     record;
     _status text;
     _key    text;
-    _uid    uuid;
 begin
-    with dead as (
-        delete from outbox.dead_letter l where l.delivery = retry.delivery
-            and exists (select from outbox.subscription s where s.id = l.subscription and s.status <> 'gone')
-        returning l.*
-    )
-    insert into outbox.delivery as d (id, subscription, event_slot, event_id, attempt, retry_base, object_key)
-    overriding system value
-    select dead.delivery, dead.subscription, dead.event_slot, dead.event_id, dead.attempt, dead.attempt, (
-        select outbox.object_key(e.object, e.object_id)
-        from outbox.event e join outbox.object o on o.name = e.object and o.mode = 'latest'
-        where e.slot = any (array[dead.event_slot, (dead.event_slot + 8)::smallint]) and e.id = dead.event_id)
-    from dead
-    returning d.* into _open;
+    perform outbox.reopen(array[retry.delivery], retry.reason);
+    -- What is still a dead letter belongs to a subscription that is gone.
+    select d.subscription, d.event_slot, d.event_id, true as open into _of from outbox.delivery d where d.id = retry.delivery;
     if not found then
-        -- A leased one is being sent at this moment: that is the retry.
-        update outbox.delivery d
-        set due_at = case when d.leased_by is null or d.due_at <= clock_timestamp() then clock_timestamp() else d.due_at end
-        where d.id = retry.delivery
-        returning d.* into _open;
+        select l.subscription, l.event_slot, l.event_id, false as open into _of from outbox.dead_letter l
+        where l.delivery = retry.delivery;
     end if;
-    select s.status, s.key into _status, _key from outbox.subscription s where s.id = coalesce(_open.subscription,
-        (select l.subscription from outbox.dead_letter l where l.delivery = retry.delivery));
-    if _open.id is null or _status = 'gone' then
+    select s.status, s.key into _status, _key from outbox.subscription s where s.id = _of.subscription;
+    if _of.open is not true or _status = 'gone' then
         raise exception 'delivery % cannot be retried', coalesce(retry.delivery::text, 'NULL')
             using errcode = 'OX008',
                 detail = case when _status = 'gone' then 'Its subscription is gone.' else 'It is neither open nor a dead letter.' end,
                 hint = 'select * from outbox.dead_letter; what was sent is in outbox.delivery_history.';
     end if;
     perform outbox.ring();
-    select e.uid into _uid from outbox.event e
-        where e.slot = any (array[_open.event_slot, (_open.event_slot + 8)::smallint]) and e.id = _open.event_id;
-    return outbox.webhook_id(_uid, _key);
+    return (
+        select outbox.webhook_id(e.uid, _key) from outbox.event e
+        where e.slot = any (array[_of.event_slot, (_of.event_slot + 8)::smallint]) and e.id = _of.event_id);
 end
 $$;

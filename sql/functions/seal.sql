@@ -1,7 +1,6 @@
 create or replace function outbox.seal() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
-set timezone = 'UTC' set datestyle = 'ISO' set intervalstyle = 'postgres' set bytea_output = 'hex' set extra_float_digits = 1
 set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = off
 as $$
 -- Deferred trigger on outbox.sealing: what a transaction has touched becomes events when it commits, once.
@@ -13,6 +12,8 @@ as $$
 -- Under REPEATABLE READ there is no newer snapshot: whoever comes second gets 40001 and tries again, as with any row.
 --
 -- Also makes the deliveries that were left to it (outbox.await_commit()).
+--
+-- What a value looks like must not depend on the session. Those settings are put on where it differs, as in captures: a SET clause takes 5 us of every commit.
 --
 -- Under SET CONSTRAINTS ALL IMMEDIATE it runs at the end of each statement, and so does it for what the user's own deferred
 -- triggers change after it: a further event then, and nothing is lost.
@@ -27,10 +28,20 @@ declare
     _name    text;
     _before  bigint;
     _wakes   boolean := false;
+    _kept    text[];
 begin
     delete from outbox.sealing s where s.xid = new.xid;
     if not found then
         return null;
+    end if;
+    if current_setting('TimeZone') <> all ('{UTC,Etc/UTC,GMT}') or current_setting('DateStyle') !~~ 'ISO%'
+        or current_setting('IntervalStyle') <> 'postgres' or current_setting('bytea_output') <> 'hex'
+        or current_setting('extra_float_digits') <> all ('{1,2,3}')
+    then
+        _kept := array[current_setting('TimeZone'), current_setting('DateStyle'), current_setting('IntervalStyle'), current_setting('bytea_output'),
+            current_setting('extra_float_digits')];
+        perform set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('IntervalStyle', 'postgres', true),
+            set_config('bytea_output', 'hex', true), set_config('extra_float_digits', '1', true);
     end if;
     -- Nothing to be done is the rule, and to see that much cheaper than to do it.
     if exists (select from outbox.watch w where w.through is not null) or exists (select from outbox.changed c where c.xid = new.xid) then
@@ -91,6 +102,10 @@ begin
     end if;
     if _wakes and (select d.last_value from outbox.doorbell d) = 1 then
         perform outbox.ring();
+    end if;
+    if _kept is not null then
+        perform set_config('TimeZone', _kept[1], true), set_config('DateStyle', _kept[2], true), set_config('IntervalStyle', _kept[3], true),
+            set_config('bytea_output', _kept[4], true), set_config('extra_float_digits', _kept[5], true);
     end if;
     return null;
 end

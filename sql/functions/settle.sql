@@ -4,8 +4,9 @@ create or replace function outbox.settle(
     ages_ms double precision[], durations_ms double precision[],
     classes text[], statuses integer[], error_classes text[], errors text[], responses text[],
     outcomes text[], retries_in_ms double precision[],
-    holds_ms double precision[] default null, tls text[] default null
-) returns integer
+    holds_ms double precision[] default null, tls text[] default null,
+    out late integer, out changes jsonb
+)
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -21,24 +22,41 @@ as $$
 --   ages_ms           how long ago it began; durations_ms, how long it took
 --   classes           delivered, rejected, not_sent or unknown; null when there was nothing to send
 --   statuses, error_classes, errors, responses  what the POST came to, for people
---   outcomes          delivered, dead or cancelled; null to try again
+--   outcomes          delivered, dead, expired or cancelled; gone: the subscriber has ended its subscription; null to try again
 --   retries_in_ms     pause before the next attempt, from now
 --   holds_ms          how long the subscriber asked to be left alone altogether, from the end of the attempt; null when it did not
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
--- Returns: how many of the reports were late.
+-- Returns: late, how many of the reports were; changes of the status of subscriptions, as outbox.judge_subscriptions() has
+--   them, or null.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
--- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
+-- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
+--   outbox.count_delivered().
 declare
-    _now  timestamptz := clock_timestamp();
-    _slot smallint := outbox.slot(_now);
-    _late integer;
+    _now   timestamptz := clock_timestamp();
+    _slot  smallint := outbox.slot(_now);
+    _fatal bigint[];
 begin
     perform from outbox.delivery d where d.id = any (settle.deliveries) order by d.id for update;
+    if 'gone' = any (settle.outcomes) then
+        perform outbox.settle_gone(settle.subscriptions, settle.ages_ms, settle.outcomes);
+    end if;
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
-    perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
-        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
+    select h.changes, h.fatal into changes, _fatal
+    from outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
+        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
+    if _fatal <> '{}' then
+        settle.outcomes := array(
+            select coalesce(o.outcome, case when o.delivery = any (_fatal) and o.class <> 'delivered' then 'dead' end)
+            from unnest(settle.deliveries, settle.classes, settle.outcomes) with ordinality as o (delivery, class, outcome, n)
+            order by o.n);
+    end if;
+    perform outbox.count_delivered(settle.deliveries, settle.outcomes);
     with report as (
-        select * from unnest(
+        select r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, r.age_ms, r.duration_ms, r.class, r.status,
+            r.error_class, r.error, r.response, r.tls, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
+            case when r.outcome <> 'gone' then r.outcome
+                else (select 'cancelled' from outbox.subscription s where s.id = r.subscription and s.status = 'gone') end as outcome
+        from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
             settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.responses,
             settle.outcomes, settle.retries_in_ms, settle.tls
@@ -80,13 +98,12 @@ begin
             coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
             case when a.id is not null then r.outcome end, a.id is null, r.tls::jsonb
         from report r left join applied a on a.id = r.delivery and a.attempt = r.attempt
-        returning late
+        returning attempt.late
     )
-    select count(*) filter (where ledger.late) into _late from ledger;
+    select count(*) filter (where ledger.late) into late from ledger;
     -- A relay that stops gives back what it could not finish.
     if 0 = any (settle.retries_in_ms) then
         perform outbox.ring();
     end if;
-    return _late;
 end
 $$;

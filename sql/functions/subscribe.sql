@@ -22,8 +22,10 @@ as $$
 --   url           https://…
 --   identity      the name of the client certificate and CA that the relay uses; default: the relay's `default`
 --   headers       extra request headers, {"X-Team": "billing"}
---   secret        whsec_… if the subscriber already holds one; default: a new one, see outbox.signing_secret()
---   auth          a secret of the relay, by name, that goes into the Authorization header
+--   secret        whsec_… if the subscriber already holds one, whsk_… to sign with ed25519 too, or ref: and the name of a secret
+--                 that the relay has; default: a new one, see outbox.signing_secret()
+--   auth          how the relay proves who we are, by a secret that it has: {"type": "bearer", "secret": "acme-token"}; also basic,
+--                 header, oauth2, see outbox.check_auth()
 --  which events
 --   object_id     only events of the object with this id
 --   filter        only events whose data contain this (@>): {"status": "PAID"}
@@ -58,8 +60,8 @@ as $$
 --   ordering      none, object or strict (none); barrier: wait for transactions that began earlier
 --   on_exhausted  what becomes of those behind one that was given up: skip, block or park (skip)
 -- Returns: the subscription's id.
--- Raises: OX001, OX005 pattern; OX006 url; OX007 headers, auth; OX009 secret; OX015 envelope; OX016 filter, filter_path,
---   exclude_source; OX021 schedule; 23514 naming the limit a number breaks.
+-- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX009 secret; OX015 envelope; OX016 filter, filter_path,
+--   exclude_source; OX021 schedule; OX027 auth; 23514 naming the limit a number breaks.
 -- Touches: insert or update outbox.subscription, and through its triggers outbox.subscriber and outbox.signing_key.
 declare
     _id        bigint;

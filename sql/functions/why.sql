@@ -22,7 +22,9 @@ begin
         select e.* into _event from outbox.event e
         where e.slot = any (array[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]::smallint[]) and e.id = _text::bigint;
     elsif _text ~ '^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(_[0-9a-f]{12})?$' then
-        select e.* into _event from outbox.event e where e.uid = split_part(_text, '_', 1)::uuid;
+        select e.* into _event from outbox.event e
+        where e.slot = any ('{0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15}') and e.id = outbox.event_of(split_part(_text, '_', 1)::uuid)
+            and e.uid = split_part(_text, '_', 1)::uuid;
         _key := nullif(split_part(_text, '_', 2), '');
     else
         raise exception 'not an event: %', coalesce(quote_literal(left(why.event, 100)), 'NULL')
@@ -49,7 +51,7 @@ begin
         case
             when d.id is not null then concat_ws(', ',
                 case when s.status not in ('active', 'failing') then 'the subscription is ' || s.status end,
-                case when l.id is null then 'not tried yet'
+                case when l.id is null then 'not tried yet' when l.class is null then l.error
                     else format('attempt %s: %s', l.attempt, coalesce(l.error, 'status ' || l.status, l.class)) end,
                 case when d.due_at > clock_timestamp() and d.leased_by is null then 'next at ' || d.due_at end)
             when o.outcome = 'delivered' then format('attempt %s, status %s, at %s', o.attempt, o.status, o.started_at)

@@ -15,6 +15,7 @@ as $$
 declare
     _now      timestamptz := clock_timestamp();
     _slot     smallint := outbox.slot(clock_timestamp());
+    _mark     text := outbox.uid_mark();
     _events   bigint[];
     _types    text[];
     _unsent   text[];
@@ -47,14 +48,15 @@ begin
     ), sent as materialized (
         select t.*, t.shown and (t.error is not null or t.event_type in (select w.event_type from wanted w)) as is_sent from typed t
     ), event as (
-        insert into outbox.event (slot, type, object, object_id, occurred_at, data, seq, source, trace_id, traceparent, headers, error)
-        select _slot, sent.event_type, write_rendered.object.name, sent.object_id, _now,
+        insert into outbox.event (slot, id, uid, type, object, object_id, occurred_at, data, seq, source, trace_id, traceparent, headers, error)
+        select _slot, sent.event, (_mark || to_hex(sent.event # '-9223372036854775808'::bigint))::uuid, sent.event_type, write_rendered.object.name, sent.object_id, _now,
             case when sent.error is not null then 'null' when write_rendered.object.data = 'key' then jsonb_build_object('id', sent.object_id)
                 when pg_column_size(sent.data) > 1048576 then outbox.payload_omitted(1048576) else sent.data end,
             sent.seq, sent.source, sent.trace_id, sent.traceparent, sent.headers, sent.error
-        from sent
-        where sent.is_sent
-        order by sent.object_id
+        from (
+                select nextval('outbox.event_id') as event, s.*
+                from (select s.* from sent s where s.is_sent order by s.object_id offset 0) s
+            ) sent
         returning id, type, error
     )
     select array_agg(e.id order by e.id) filter (where e.error is null), array_agg(e.type order by e.id) filter (where e.error is null),

@@ -52,7 +52,9 @@ with recursive span as (
         max(d.attempt) as attempts_max,
         min(d.due_at) filter (where d.leased_by is null and d.due_at > clock_timestamp()) as next_attempt_at,
         -- The lowest id is the oldest event: one look into the ring, not one for each delivery.
-        min(array[d.event_id, d.event_slot]) as oldest
+        min(array[d.event_id, d.event_slot]) filter (where d.since is null) as oldest,
+        -- What was sent again by hand, or published for later, has an age of its own.
+        min(d.since) filter (where d.since <= clock_timestamp()) as since
     from outbox.delivery d
     group by d.subscription
 )
@@ -67,8 +69,8 @@ select o.subscription,
     o.waiting,
     o.attempts_max,
     o.next_attempt_at,
-    e.occurred_at as oldest_at,
-    clock_timestamp() - e.occurred_at as oldest_age,
+    least(e.occurred_at, o.since) as oldest_at,
+    clock_timestamp() - least(e.occurred_at, o.since) as oldest_age,
     coalesce(r.rate, 0) as rate,
     make_interval(secs => (60.0 * o.open / nullif(r.rate, 0))::double precision) as eta
 from open o
@@ -78,4 +80,4 @@ from open o
         select e.occurred_at from outbox.event e
         where e.slot = any (array[o.oldest[2], o.oldest[2] + 8]::smallint[]) and e.id = o.oldest[1] limit 1
     ) e on true
-order by e.occurred_at;
+order by least(e.occurred_at, o.since);

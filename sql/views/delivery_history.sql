@@ -22,7 +22,8 @@ select a.started_at,
     outbox.webhook_id(e.uid, s.key) as webhook_id,
     a.response,
     a.id as attempt_id,
-    e.trace_id
+    e.trace_id,
+    a.tls
 from outbox.attempt a
     left join outbox.event e on e.slot = any (array[a.event_slot, (a.event_slot + 8)::smallint]) and e.id = a.event_id
     left join outbox.subscription s on s.id = a.subscription;

@@ -1,10 +1,12 @@
 //! Certificates and keys in files: the relay's identities, and those it shows to the database.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::certificates::open_to_all;
 use super::{Certificate, Finding};
 use crate::identity::{Identity, read_identity, subfolders};
+use crate::secrets::{SecretError, Secrets, files};
 
 const SUBJECT: &str = "certificates";
 
@@ -34,19 +36,55 @@ fn one(folder: &Path, now: i64) -> Vec<Finding> {
             ];
         }
     };
-    let shown: Vec<PathBuf> = identity.certificate.iter().cloned().collect();
+    let next = identity.next.as_ref().and_then(|next| next.certificate.clone());
+    let shown: Vec<PathBuf> = identity.certificate.iter().cloned().chain(next.clone()).collect();
     let trusted: Vec<PathBuf> = identity.roots.iter().cloned().collect();
-    let keys: Vec<PathBuf> = identity.certificate.iter().map(|_| folder.join("tls.key")).collect();
+    let keys: Vec<PathBuf> = shown.iter().map(|path| path.with_file_name("tls.key")).collect();
     let mut findings = dates(&shown, &trusted, &keys, now, "and send the relay SIGHUP");
+    if next.is_some_and(|next| Certificate::in_file(&next).first().is_some_and(|next| next.holds(now))) {
+        // What ends has a successor already: that is how it is meant to be.
+        let in_place = folder.join("tls.crt").display().to_string();
+        findings
+            .retain(|finding| finding.level != super::Level::Warning || !finding.what.starts_with(&in_place));
+    }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, told(&identity, now)));
     }
     findings
 }
 
+/// Every secret of a folder as `outboxd run` would read it.
+#[must_use]
+pub fn secrets(folder: &Path) -> Vec<Finding> {
+    const SUBJECT: &str = "secrets";
+    if let Err(problems) = Secrets::read(Some(folder), &BTreeMap::new()) {
+        let told = |problem: &SecretError| {
+            Finding::problem(SUBJECT, problem.to_string()).why("a relay would not start, nor read them again")
+        };
+        return problems.iter().map(told).collect();
+    }
+    let found = files(folder).unwrap_or_default();
+    let open = found.iter().filter_map(|file| open_to_all(file)).map(|(path, mode)| {
+        let what =
+            format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
+        Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display()))
+    });
+    let mut findings: Vec<_> = open.collect();
+    if findings.is_empty() {
+        let what = format!("the folder of secrets {} has {}", folder.display(), found.len());
+        findings.push(Finding::ok(SUBJECT, what));
+    }
+    findings
+}
+
 /// The files of a database connection: client certificates, keys, trusted CAs.
 #[must_use]
-pub fn files(certificates: &[PathBuf], roots: &[PathBuf], keys: &[PathBuf], now: i64) -> Vec<Finding> {
+pub fn connection_files(
+    certificates: &[PathBuf],
+    roots: &[PathBuf],
+    keys: &[PathBuf],
+    now: i64,
+) -> Vec<Finding> {
     dates(certificates, roots, keys, now, "and start the relay again")
 }
 
@@ -87,5 +125,9 @@ fn told(identity: &Identity, now: i64) -> String {
         Some(path) => format!("trusts {}", path.display()),
         None => "trusts the system's CAs".to_owned(),
     };
-    format!("identity {} {shows}; {trusts}", identity.name)
+    let next = match identity.next.as_ref().and_then(|next| next.certificate.as_ref()).and_then(first) {
+        Some(one) => format!(", next {}, valid {}", one.name, one.until(now)),
+        None => String::new(),
+    };
+    format!("identity {} {shows}{next}; {trusts}", identity.name)
 }

@@ -22,7 +22,7 @@ pub use doorbell::doorbell;
 pub use endpoints::{Destination, Stranger, destinations, http, named, resolved, shaken};
 pub use finding::{Finding, Level};
 pub use house::house;
-pub use identities::{files, identities};
+pub use identities::{connection_files, identities, secrets};
 pub use installation::{home, triggers};
 pub use relays::relays;
 pub use report::Report;

@@ -23,6 +23,7 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
             )),
         );
     }
+    findings.extend(list(facts, "disabled").iter().take(TOLD).map(disabled));
     findings.extend(list(facts, "stalled").iter().take(TOLD).map(stalled));
     for one in list(facts, "buried").iter().take(TOLD) {
         let (id, subscriber, dead) = (whole(one, "id"), text(one, "subscriber"), whole(one, "dead"));
@@ -44,21 +45,20 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
             text(one, "subscriber"),
             waiting(open)
         );
-        findings.push(
-            Finding::warning("subscriptions", what)
-                .remedy(format!("update outbox.subscription set status = 'active' where id = {id};")),
-        );
+        findings.push(Finding::warning("subscriptions", what).remedy(format!("select outbox.resume({id});")));
     }
     let told = |key: &str| i64::try_from(list(facts, key).len().min(TOLD)).unwrap_or(0);
-    let more: i64 =
-        [("failing", "failing_in_all"), ("stalled", "stalled_in_all"), ("buried", "buried_in_all")]
-            .into_iter()
-            .map(|(key, in_all)| whole(facts, in_all) - told(key))
-            .sum();
+    let more: i64 = ["failing", "disabled", "stalled", "buried"]
+        .into_iter()
+        .map(|key| whole(facts, &format!("{key}_in_all")) - told(key))
+        .sum();
     if more > 0 {
         findings.push(
-            Finding::warning("subscriptions", format!("{more} more fail, are stalled or have dead letters"))
-                .remedy("outboxd status"),
+            Finding::warning(
+                "subscriptions",
+                format!("{more} more fail, are disabled, stalled or have dead letters"),
+            )
+            .remedy("outboxd status"),
         );
     }
     if findings.is_empty() {
@@ -68,6 +68,27 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// It failed for too long, or somebody wanted it so.
+fn disabled(one: &Value) -> Finding {
+    let (id, subscriber, open) = (whole(one, "id"), text(one, "subscriber"), whole(one, "open"));
+    let events = if text(one, "while_off") == "skip" {
+        "what happens meanwhile is skipped".to_owned()
+    } else {
+        match open {
+            0 => "nothing waits behind it yet".to_owned(),
+            1 => "1 delivery waits behind it".to_owned(),
+            _ => format!("{} wait behind it", count(open, "delivery")),
+        }
+    };
+    let why = match (text(one, "changed_by"), text(one, "reason")) {
+        (_, "") => "no reason is on record".to_owned(),
+        (by, reason) => format!("{reason} (by {by})"),
+    };
+    Finding::problem("subscriptions", format!("subscription {id} of {subscriber} is disabled, and {events}"))
+        .why(&why)
+        .remedy(format!("select outbox.enable({id});  -- when mended"))
 }
 
 /// Due, with relays there, and nothing happens.

@@ -9,6 +9,7 @@ mod listen;
 mod migrate;
 mod post;
 mod run;
+mod signing_key;
 mod status;
 mod uninstall;
 
@@ -21,6 +22,7 @@ pub use listen::Listen;
 pub use migrate::Migrate;
 pub use post::Post;
 pub use run::Run;
+pub use signing_key::SigningKey;
 pub use status::Status;
 pub use uninstall::Uninstall;
 
@@ -87,7 +89,7 @@ pub enum Command {
     /// Delivers: claims due deliveries, POSTs them, records every attempt. Run any number of it.
     ///
     /// SIGTERM and SIGINT stop claiming, let what is under way end, and exit 0; a second signal exits at once. SIGHUP reads
-    /// the certificates again.
+    /// certificates and secrets again, as a change of their files does.
     Run(Run),
     /// One screen: relays, what waits, what fails and why. Changes nothing; the rights of outbox_reader are enough.
     Status(Status),
@@ -114,4 +116,8 @@ pub enum Command {
     ///
     /// The CA's key is thrown away, so nobody can make more by it. What is there is not overwritten.
     Certificates(Certificates),
+    /// Makes an ed25519 key to sign with, for subscribers that shall not be able to sign themselves.
+    ///
+    /// Prints two lines: whsk_…, for outbox.set_signing_secret() or the relay's secrets, and whpk_…, for the subscriber.
+    SigningKey(SigningKey),
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{ConfigError, guard, number};
 use crate::cli::Post;
-use crate::delivery::{self, Endpoint, Guard, Named};
+use crate::delivery::{Endpoint, Guard, Key, Named};
 use crate::identity::Identities;
 use crate::model::Subscription;
+use crate::secrets::Secrets;
 
 /// An endpoint to send one POST to, as a subscription's would be, and what may be connected to.
 ///
@@ -16,9 +17,10 @@ pub fn endpoint(options: &Post) -> Result<(Endpoint, Guard), ConfigError> {
     let mut problems = Vec::new();
     let deadline = number("--deadline-s", &options.deadline_s, 1, 60, &mut problems);
     let secret = options.secret.as_deref().filter(|text| !text.is_empty());
-    let secrets: Vec<_> = secret.and_then(delivery::secret).into_iter().collect();
-    if secret.is_some() && secrets.is_empty() {
-        problems.push("--secret must be whsec_ and base64, as outbox.signing_secret() shows it".to_owned());
+    let key = secret.and_then(Key::parse);
+    if secret.is_some() && key.is_none() {
+        let what = "--secret must be whsec_ and base64, as outbox.signing_secret() shows it, or a whsk_ of outboxd signing-key";
+        problems.push(what.to_owned());
     }
     let mut headers = Vec::new();
     for header in &options.headers {
@@ -31,16 +33,22 @@ pub fn endpoint(options: &Post) -> Result<(Endpoint, Guard), ConfigError> {
         url: options.to.clone(),
         headers,
         identity: Some(options.identity.clone()),
-        secrets,
         deadline: Duration::from_secs(deadline),
         ..Subscription::default()
     };
     let guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let read = Identities::read(options.identities.as_deref());
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
-    let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities, &Named::default()));
+    let endpoint = read
+        .ok()
+        .map(|identities| Endpoint::new(&subscription, &identities, &Secrets::default(), &Named::default()));
     match (endpoint, guard) {
-        (Some(Ok(endpoint)), Ok(guard)) if problems.is_empty() => Ok((endpoint, guard)),
+        (Some(Ok(mut endpoint)), Ok(guard)) if problems.is_empty() => {
+            if let Some(key) = key {
+                endpoint.sign_with(key);
+            }
+            Ok((endpoint, guard))
+        }
         (Some(Err(problem)), _) => {
             problems.push(format!("--to {}: {problem}", options.to));
             Err(ConfigError(problems))

@@ -1,6 +1,7 @@
 //! Opens a connection to a destination: name, TCP, TLS, HTTP/1.1, each with its own kind of failure.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,10 +15,22 @@ use tokio_native_tls::TlsStream;
 
 use super::dial::Dialler;
 use super::endpoint::Destination;
+use super::facts;
 use super::failure::Failure;
+use crate::pem::Facts;
 
 /// Sends requests over one open connection.
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
+
+/// An open connection.
+pub(super) struct Connection {
+    /// Sends requests over it.
+    pub(super) sender: Sender,
+    /// What is known of its TLS, for `outbox.attempt.tls`.
+    pub(super) tls: Option<Arc<str>>,
+    /// The certificate that the subscriber has shown.
+    pub(super) peer: Option<Facts>,
+}
 
 /// Opens a connection and spawns the task that drives it; the task ends when the sender is dropped or the peer closes.
 /// Name and TCP end before `until`; the caller's limit is for all of it.
@@ -25,10 +38,11 @@ pub(super) async fn connect(
     destination: &Destination,
     dialler: &Dialler,
     until: Instant,
-) -> Result<Sender, Failure> {
+) -> Result<Connection, Failure> {
     let tcp = dialler.dial(&destination.host, destination.port, until).await?;
     // A POST is one small write that should leave at once.
     let _ = tcp.set_nodelay(true);
+    let (mut told, mut peer) = (None, None);
     let stream = match &destination.tls {
         None => Stream::Plain(tcp),
         Some(identity) => {
@@ -37,6 +51,9 @@ pub(super) async fn connect(
                 .connect(&destination.host, tcp)
                 .await
                 .map_err(|e| Failure::handshake(&e, &destination.host, identity))?;
+            let leaf = tls.get_ref().peer_certificate().ok().flatten().and_then(|leaf| leaf.to_der().ok());
+            peer = leaf.and_then(|leaf| Facts::in_der(&leaf));
+            told = Some(facts::told(identity, peer.as_ref()));
             Stream::Tls(Box::new(tls))
         }
     };
@@ -45,7 +62,7 @@ pub(super) async fn connect(
         .map_err(|e| Failure::from_hyper(&e, destination, false))?;
     // What goes wrong on the connection also ends the request on it, and is reported there.
     tokio::spawn(connection);
-    Ok(sender)
+    Ok(Connection { sender, tls: told, peer })
 }
 
 /// A connection's bytes, with or without TLS.

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
+use super::auth::{Authorization, authorization, keys};
 use super::context;
 use super::named::Named;
+use super::scrub::Scrubber;
+use super::signature::{Key, Keys};
 use crate::identity::{Identities, Identity};
 use crate::model::Subscription;
+use crate::secrets::{Secrets, in_environment};
 
 /// Everything about a subscription that its POSTs share.
 pub struct Endpoint {
@@ -23,8 +28,14 @@ pub struct Endpoint {
     pub authority: HeaderValue,
     /// Extra headers, checked once.
     pub headers: HeaderMap,
-    /// Signing secrets.
-    pub secrets: Vec<Vec<u8>>,
+    /// What proves who we are.
+    pub(super) authorization: Authorization,
+    /// What signs.
+    pub(super) keys: Keys,
+    /// Takes what we send in confidence out of answers.
+    pub(super) scrubber: Scrubber,
+    /// Statuses that are a success; `None` is any 2xx.
+    pub success_codes: Option<Vec<u16>>,
     /// Limit until there is a connection.
     pub connect_deadline: Duration,
     /// Limit of one attempt.
@@ -72,6 +83,15 @@ impl Destination {
         Ok(Self { host, port, tls })
     }
 
+    /// Host and port, for messages.
+    pub(super) fn name(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
     /// Two destinations with equal keys may share connections. An identity that was read again has another serial: what
     /// was opened with the old certificate is never used again.
     #[must_use]
@@ -116,11 +136,38 @@ pub enum EndpointError {
         /// What is wrong, and the way out.
         problem: String,
     },
+    /// The relay has no secret of that name.
+    #[error(
+        "secret {name:?} is not known to this relay: put it into a file of that name in its --secrets folder, or start it with \
+         OUTBOXD_SECRET_{variable} in its environment; or name another with update outbox.subscription set auth = …, or \
+         outbox.set_signing_secret()"
+    )]
+    UnknownSecret {
+        /// The name in the subscription.
+        name: String,
+        /// What follows in the name of the variable.
+        variable: String,
+    },
+    /// What signs cannot.
+    #[error("its signing secret cannot be used: {0}")]
+    SigningSecret(String),
     /// A header that the check in SQL let through and HTTP does not.
     #[error(
         "header {0:?} cannot be sent: it is no header, or belongs to the message, the connection or the relay"
     )]
     Header(String),
+    /// Where tokens come from passed the check in SQL and still cannot be used.
+    #[error("the token_url of its auth cannot be used: {0}")]
+    TokenUrl(String),
+    /// Of a later release.
+    #[error("its auth is of a type that this release of the relay does not know")]
+    Auth,
+}
+
+impl EndpointError {
+    pub(super) fn unknown_secret(name: &str) -> Self {
+        Self::UnknownSecret { name: name.to_owned(), variable: in_environment(name) }
+    }
 }
 
 impl EndpointError {
@@ -132,29 +179,51 @@ impl EndpointError {
 }
 
 impl Endpoint {
+    /// Whether this status means that the subscriber has the event.
+    #[must_use]
+    pub fn is_success(&self, status: StatusCode) -> bool {
+        let listed = |codes: &Vec<u16>| codes.contains(&status.as_u16());
+        status.is_success() && self.success_codes.as_ref().is_none_or(listed)
+    }
+
     /// Prepares a subscription.
     ///
     /// # Errors
-    /// When its URL, identity or a header cannot be used; each attempt then fails with this sentence.
+    /// When its URL, identity, a secret or a header cannot be used; each attempt then fails with this sentence.
     pub fn new(
         subscription: &Subscription,
         identities: &Identities,
+        secrets: &Secrets,
         named: &Named,
     ) -> Result<Self, EndpointError> {
         let url = named.resolve(&subscription.url, subscription.http_allowed)?;
         let url = Url::parse(&url).map_err(|e| EndpointError::Url(e.to_string()))?;
         let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
         let authority = url.authority();
+        let mut scrubber = Scrubber::default();
+        for (_, value) in &subscription.headers {
+            // A credential often stands behind a word that says of which kind it is.
+            value.rsplit(' ').take(1).chain([value.as_str()]).for_each(|part| scrubber.add(part));
+        }
         Ok(Self {
             subscription: subscription.id,
             destination,
             path: url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,
-            secrets: subscription.secrets.clone(),
+            authorization: authorization(subscription, identities, secrets, &mut scrubber)?,
+            keys: keys(subscription, secrets, &mut scrubber)?,
+            scrubber,
+            success_codes: subscription.policy.success_codes.clone(),
             connect_deadline: subscription.connect_deadline,
             deadline: subscription.deadline,
         })
+    }
+
+    /// Has a further key sign.
+    pub fn sign_with(&mut self, key: Key) {
+        key.written().iter().for_each(|written| self.scrubber.add(written));
+        self.keys.add(key, None);
     }
 }
 

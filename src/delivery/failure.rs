@@ -29,6 +29,11 @@ impl Failure {
         Self { class: Class::NotSent, word, sentence }
     }
 
+    /// Whether the subscriber does not take our certificate. It has then read nothing of a request.
+    pub(super) fn refuses_us(&self) -> bool {
+        self.class == Class::NotSent && ["tls_client_certificate", "connection_closed"].contains(&self.word)
+    }
+
     pub(super) fn name(host: &str, why: &str) -> Self {
         Self::not_sent(
             "dns",

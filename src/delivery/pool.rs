@@ -6,12 +6,15 @@
 //! because that client's pool knows host and port but not the certificate.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connect::Sender;
+use super::connect::Connection;
 use super::dial::Dialler;
 use super::endpoint::Destination;
+use super::oauth::Tokens;
+use super::peers::Peers;
+use super::rollover::Rollover;
 
 /// Below the idle limit of common servers and load balancers (60 s and more), so that we close first.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
@@ -20,50 +23,71 @@ const IDLE_MAX: usize = 256;
 
 type Key = (String, u16, Option<u64>);
 
-/// Idle connections, newest last, and what opens others.
+/// Idle connections, newest last, what opens others, and what else one POST leaves for the next.
 pub struct Pool {
-    pub(super) dialler: Dialler,
-    idle: Mutex<HashMap<Key, Vec<(Sender, Instant)>>>,
+    pub(super) dialler: Arc<Dialler>,
+    idle: Mutex<HashMap<Key, Vec<(Connection, Instant)>>>,
+    /// Who takes the successor of a certificate.
+    pub(super) rollover: Arc<Rollover>,
+    /// Tokens for subscribers who want one.
+    pub(super) tokens: Tokens,
+    peers: Peers,
 }
 
 impl Pool {
     /// Without a connection yet; `dialler` opens them.
     #[must_use]
     pub fn new(dialler: Dialler) -> Self {
-        Self { dialler, idle: Mutex::default() }
+        let dialler = Arc::new(dialler);
+        Self {
+            rollover: Arc::new(Rollover::new(Arc::clone(&dialler))),
+            dialler,
+            idle: Mutex::default(),
+            tokens: Tokens::default(),
+            peers: Peers::default(),
+        }
     }
 
     /// An idle connection to `destination` that still looks open, if there is one: the one used last.
-    pub(super) fn take(&self, destination: &Destination) -> Option<Sender> {
+    pub(super) fn take(&self, destination: &Destination) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.get_mut(&destination.key())?;
-        while let Some((sender, since)) = waiting.pop() {
-            if sender.is_ready() && since.elapsed() < IDLE_LIMIT {
-                return Some(sender);
+        while let Some((connection, since)) = waiting.pop() {
+            if connection.sender.is_ready() && since.elapsed() < IDLE_LIMIT {
+                return Some(connection);
             }
         }
         None
     }
 
     /// Keeps a connection whose last response was read to its end.
-    pub(super) fn put(&self, destination: &Destination, sender: Sender) {
+    pub(super) fn put(&self, destination: &Destination, connection: Connection) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = idle.entry(destination.key()).or_default();
-        if waiting.len() < IDLE_MAX && !sender.is_closed() {
-            waiting.push((sender, Instant::now()));
+        if waiting.len() < IDLE_MAX && !connection.sender.is_closed() {
+            waiting.push((connection, Instant::now()));
         }
     }
 
-    /// Closes all idle connections: what they were opened with is out of date.
+    /// Closes all idle connections: what they were opened with is out of date. So are tokens, and who took which certificate.
     pub fn clear(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.rollover.clear();
+        self.tokens.clear();
+    }
+
+    /// The certificates that subscribers have shown.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// Closes what has been idle for too long; to be called every few seconds.
     pub fn sweep(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|_, waiting| {
-            waiting.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_LIMIT);
+            waiting
+                .retain(|(connection, since)| !connection.sender.is_closed() && since.elapsed() < IDLE_LIMIT);
             !waiting.is_empty()
         });
     }

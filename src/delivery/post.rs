@@ -1,72 +1,140 @@
 //! One attempt: a POST under one deadline, which covers name, TCP, TLS, request, head and body.
 
-use std::time::{Duration, Instant};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
-use hyper::{Request, Response, StatusCode};
-use tokio::time::{Instant as Deadline, timeout, timeout_at};
+use http_body_util::Full;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
+use hyper::http::response::Parts;
+use hyper::{Request, StatusCode};
+use tokio::time::Instant as Deadline;
 
-use super::connect::{Sender, connect};
+use super::answer;
+use super::auth::{Authorization, bearer};
 use super::context;
 use super::endpoint::Endpoint;
+use super::exchange::{Answer, RESPONSE_KEPT_MAX, Via};
 use super::failure::Failure;
 use super::pool::Pool;
-use super::signature::sign;
+use super::scrub::Scrubber;
 use crate::model::{Attempt, Claim, Class, Message};
 
-/// How much of a response body is read before the connection is given up instead.
-const RESPONSE_READ_MAX: usize = 64 * 1024;
-/// How much of it is kept in the ledger.
-const RESPONSE_KEPT_MAX: usize = 4 * 1024;
-/// After a 2xx head the delivery is a success; its body gets this long, so that the connection can be used again.
-const BODY_LIMIT: Duration = Duration::from_secs(2);
+/// How much of a redirect's target is told.
+const LOCATION_MAX: usize = 200;
+/// The word of a failure after which another certificate may be tried.
+const REFUSED: &str = "tls_client_certificate";
 
 /// Who we are, to subscribers.
-const AGENT: &str = concat!("outboxd/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("outboxd/", env!("CARGO_PKG_VERSION"));
 
 /// Sends `message` to `endpoint` and says what came of it. Never takes longer than the endpoint's deadline.
 pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Message) -> Attempt {
     let started = Instant::now();
     let deadline = Deadline::now() + endpoint.deadline;
+    let mut tls = None;
     let result = match &message.body {
-        Ok(body) => exchange(endpoint, pool, request(endpoint, claim, message, body), deadline).await,
+        Ok(body) => send_body(endpoint, pool, (claim, message, body), deadline, &mut tls).await,
         Err(why) => Err(Failure::not_sent("envelope", why.clone())),
     };
     let duration = started.elapsed();
     match result {
-        Ok((status, body)) => Attempt {
-            class: if status.is_success() { Class::Delivered } else { Class::Rejected },
-            status: Some(status.as_u16()),
-            error_class: None,
-            error: (!status.is_success()).then(|| rejection(status)),
-            response: storable(&body),
-            hold: None,
-            tls: None,
-            started,
-            duration,
-        },
+        Ok((answer, scrubber)) => {
+            Attempt { tls, ..answered(endpoint, &answer, &scrubber, started, duration) }
+        }
         Err(failure) => Attempt {
             class: failure.class,
             status: None,
             error_class: Some(failure.word),
             error: Some(failure.sentence),
             response: None,
-            hold: None,
-            tls: None,
+            retry_after: None,
+            declined: false,
+            tls,
             started,
             duration,
         },
     }
 }
 
+fn answered(
+    endpoint: &Endpoint,
+    answer: &Answer,
+    scrubber: &Scrubber,
+    started: Instant,
+    duration: Duration,
+) -> Attempt {
+    let Answer { head, body, whole } = answer;
+    let success = endpoint.is_success(head.status);
+    let error = (!success).then(|| rejection(head, endpoint.success_codes.as_deref()));
+    Attempt {
+        class: if success { Class::Delivered } else { Class::Rejected },
+        status: Some(head.status.as_u16()),
+        error_class: None,
+        // It quotes a header of the answer's.
+        error: error.map(|error| scrubber.scrub(error, true)),
+        response: storable(body).map(|text| kept(scrubber.scrub(text, *whole))),
+        retry_after: answer::retry_after(&head.headers, SystemTime::now()).filter(|_| !success),
+        declined: !success && answer::declines(&head.headers),
+        tls: None,
+        started,
+        duration,
+    }
+}
+
+/// Gets what proves who we are, and sends. Also says what is to be taken out of the answer: what was sent in confidence.
+async fn send_body<'a>(
+    endpoint: &'a Endpoint,
+    pool: &Pool,
+    (claim, message, body): (&Claim, &Message, &str),
+    deadline: Deadline,
+    tls: &mut Option<Arc<str>>,
+) -> Result<(Answer, Cow<'a, Scrubber>), Failure> {
+    let mut request = request(endpoint, claim, message, body);
+    let mut scrubber = Cow::Borrowed(&endpoint.scrubber);
+    let token = match &endpoint.authorization {
+        Authorization::None => None,
+        Authorization::Header(name, value) => {
+            request.headers_mut().insert(name, value.clone());
+            None
+        }
+        Authorization::Token(grant) => {
+            let token = pool.tokens.get(grant, &pool.dialler, deadline).await?;
+            scrubber.to_mut().add(token.reveal());
+            if let Ok(mut value) = HeaderValue::from_str(&bearer(token.reveal())) {
+                value.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, value);
+            }
+            Some((grant, token))
+        }
+    };
+    let choice = pool.rollover.choose(&endpoint.destination);
+    let spare = choice.second.map(|second| (second, request.clone()));
+    let mut via = Via { endpoint, pool, destination: choice.first, margin: scrubber.margin(), tls };
+    let mut result = via.exchange(request, deadline).await;
+    if let (Err(failure), Some((second, request))) = (&result, spare)
+        && failure.word == REFUSED
+    {
+        via.destination = second;
+        // Where neither is taken, it is the first that people know of.
+        let other = via.exchange(request, deadline).await;
+        if !other.as_ref().is_err_and(Failure::refuses_us) {
+            result = other;
+        }
+    }
+    let answer = result?;
+    if let (StatusCode::UNAUTHORIZED, Some((grant, token))) = (answer.head.status, token) {
+        pool.tokens.refused(grant, &token).await;
+    }
+    Ok((answer, scrubber))
+}
+
 fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) -> Request<Full<Bytes>> {
     // The claim's clock moved on by what we waited: receivers compare it with theirs.
     #[allow(clippy::cast_possible_truncation, reason = "seconds since 1970 fit")]
     let timestamp = (claim.claimed_at + claim.received.elapsed().as_secs_f64()) as i64;
-    let signature = sign(&endpoint.secrets, &message.webhook_id, timestamp, body.as_bytes());
+    let signature = endpoint.keys.sign(&message.webhook_id, timestamp, body.as_bytes());
     let mut request = Request::new(Full::new(Bytes::copy_from_slice(body.as_bytes())));
     *request.method_mut() = hyper::Method::POST;
     // Prepared from a parsed URL: always a valid path.
@@ -92,121 +160,34 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
     request
 }
 
-/// Sends the request and reads the answer. A kept connection that turns out to be closed before anything was written is
-/// replaced by a fresh one: the subscriber cannot have seen the request.
-async fn exchange(
-    endpoint: &Endpoint,
-    pool: &Pool,
-    request: Request<Full<Bytes>>,
-    deadline: Deadline,
-) -> Result<(StatusCode, Bytes), Failure> {
-    let mut request = request;
-    while let Some(mut sender) = pool.take(&endpoint.destination) {
-        match send(endpoint, &mut sender, request, deadline, false).await {
-            Ok(response) => return Ok(read(endpoint, pool, sender, response, deadline).await),
-            Err((_, Some(unsent))) => request = unsent,
-            Err((failure, None)) => return Err(failure),
-        }
-    }
-    let until = deadline.min(Deadline::now() + endpoint.connect_deadline);
-    let mut sender = timeout_at(until, connect(&endpoint.destination, &pool.dialler, until))
-        .await
-        .map_err(|_| late(endpoint, until == deadline))??;
-    match send(endpoint, &mut sender, request, deadline, true).await {
-        Ok(response) => Ok(read(endpoint, pool, sender, response, deadline).await),
-        Err((failure, _)) => Err(failure),
-    }
-}
-
-/// There was no connection when the attempt's deadline, or that for connecting, had passed.
-fn late(endpoint: &Endpoint, all: bool) -> Failure {
-    let when = "before it had a connection";
-    if all {
-        Failure::deadline(endpoint.deadline, Class::NotSent, when)
-    } else {
-        Failure::connect_deadline(endpoint.connect_deadline, when)
-    }
-}
-
-type Unsent = Option<Request<Full<Bytes>>>;
-
-async fn send(
-    endpoint: &Endpoint,
-    sender: &mut Sender,
-    request: Request<Full<Bytes>>,
-    deadline: Deadline,
-    fresh: bool,
-) -> Result<Response<Incoming>, (Failure, Unsent)> {
-    match timeout_at(deadline, sender.try_send_request(request)).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(mut error)) => {
-            let unsent = error.take_message();
-            Err((Failure::from_hyper(error.error(), &endpoint.destination, fresh), unsent))
-        }
-        Err(_) => Err((
-            Failure::deadline(endpoint.deadline, Class::Unknown, "before the subscriber answered"),
-            None,
-        )),
-    }
-}
-
-/// Reads the body within its limits and keeps the connection if that got to the end of it.
-async fn read(
-    endpoint: &Endpoint,
-    pool: &Pool,
-    sender: Sender,
-    response: Response<Incoming>,
-    deadline: Deadline,
-) -> (StatusCode, Bytes) {
-    let status = response.status();
-    let mut body = response.into_body();
-    let mut kept = Vec::new();
-    let whole = async {
-        let mut seen = 0;
-        while let Some(frame) = body.frame().await {
-            let Ok(frame) = frame else { return false };
-            let Some(data) = frame.data_ref() else { continue };
-            seen += data.len();
-            let room = RESPONSE_KEPT_MAX - kept.len();
-            kept.extend_from_slice(&data[..data.len().min(room)]);
-            if seen > RESPONSE_READ_MAX {
-                return false;
-            }
-        }
-        true
-    };
-    let limit = deadline.min(Deadline::now() + BODY_LIMIT);
-    if timeout_at(limit, whole).await.unwrap_or(false) {
-        keep(endpoint, pool, sender).await;
-    }
-    (status, Bytes::from(kept))
-}
-
-/// The connection's task may need a moment to see that the response is over.
-async fn keep(endpoint: &Endpoint, pool: &Pool, mut sender: Sender) {
-    if let Ok(Ok(())) = timeout(Duration::from_millis(50), sender.ready()).await {
-        pool.put(&endpoint.destination, sender);
-    }
-}
-
 /// What a person wants to know about a status that is no success.
-fn rejection(status: StatusCode) -> String {
-    let reason = status.canonical_reason().map(|r| format!(" {r}")).unwrap_or_default();
-    match status.as_u16() {
-        300..=399 => format!(
-            "the subscriber answered {}{reason}: redirects are not followed, subscribe the final URL",
-            status.as_u16()
-        ),
-        401 | 403 => format!(
-            "the subscriber answered {}{reason}: it does not accept our credentials; check headers, identity and signing secret",
-            status.as_u16()
-        ),
-        404 | 405 => format!(
-            "the subscriber answered {}{reason}: it takes no POST at this path; check the path of the URL",
-            status.as_u16()
-        ),
-        code => format!("the subscriber answered {code}{reason}"),
-    }
+fn rejection(head: &Parts, success_codes: Option<&[u16]>) -> String {
+    let code = head.status.as_u16();
+    let reason = head.status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    let advice = match (code, success_codes) {
+        (200..=299, Some(codes)) => {
+            let codes: Vec<_> = codes.iter().map(u16::to_string).collect();
+            format!(": a success is {} here (success_codes)", codes.join(" or "))
+        }
+        (300..=399, _) => {
+            format!("{}: redirects are not followed, subscribe the final URL", location(head))
+        }
+        (401 | 403, _) => {
+            ": it does not accept our credentials; check headers, auth, identity and signing secret"
+                .to_owned()
+        }
+        (404 | 405, _) => ": it takes no POST at this path; check the path of the URL".to_owned(),
+        _ => String::new(),
+    };
+    format!("the subscriber answered {code}{reason}{advice}")
+}
+
+/// Where a redirect leads, without its query, which may hold a token.
+fn location(head: &Parts) -> String {
+    let target = head.headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let target: String =
+        target.split(['?', '#']).next().unwrap_or_default().chars().take(LOCATION_MAX).collect();
+    if target.is_empty() { target } else { format!(" to {target}") }
 }
 
 /// Response text as Postgres can store it: UTF-8 without NUL.
@@ -214,8 +195,16 @@ fn storable(body: &[u8]) -> Option<String> {
     (!body.is_empty()).then(|| String::from_utf8_lossy(body).replace('\0', "\u{fffd}"))
 }
 
+/// The beginning of it that goes into the ledger.
+fn kept(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(RESPONSE_KEPT_MAX));
+    text
+}
+
 #[cfg(test)]
 mod tests {
+    use hyper::Response;
+
     use super::*;
 
     #[test]
@@ -225,12 +214,25 @@ mod tests {
     }
 
     #[test]
-    fn redirects_say_what_to_do() {
-        assert!(rejection(StatusCode::FOUND).contains("subscribe the final URL"));
+    fn what_is_no_success_says_what_to_do() {
+        let said = |code: u16, location: Option<&str>| {
+            let mut answer = Response::builder().status(code);
+            if let Some(location) = location {
+                answer = answer.header(LOCATION, location);
+            }
+            rejection(&answer.body(()).expect("valid").into_parts().0, Some(&[200, 201]))
+        };
         assert_eq!(
-            rejection(StatusCode::INTERNAL_SERVER_ERROR),
-            "the subscriber answered 500 Internal Server Error"
+            said(302, Some("https://b.example/hooks?token=hush")),
+            "the subscriber answered 302 Found to https://b.example/hooks: redirects are not followed, subscribe the \
+             final URL"
         );
-        assert_eq!(rejection(StatusCode::from_u16(599).expect("valid")), "the subscriber answered 599");
+        assert!(said(307, None).contains("Redirect: redirects"));
+        assert_eq!(said(500, None), "the subscriber answered 500 Internal Server Error");
+        assert_eq!(said(599, None), "the subscriber answered 599");
+        assert_eq!(
+            said(204, None),
+            "the subscriber answered 204 No Content: a success is 200 or 201 here (success_codes)"
+        );
     }
 }

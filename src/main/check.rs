@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::RELEASE;
 use crate::connection::conninfo;
-use crate::run::environment;
+use crate::reload::environment;
 use crate::status::{columns, print};
 
 /// What makes findings of an answer.
@@ -45,6 +45,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     };
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
+    report.findings.extend(options.secrets.as_deref().map(check::secrets).unwrap_or_default());
     if let Some(facts) = &mut destinations {
         let resolve =
             |url: &str| endpoints.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
@@ -82,7 +83,7 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
         Roots::File(path) => Some(path.clone()),
         Roots::System => None,
     });
-    findings.extend(check::files(&certificates, &roots.collect::<Vec<_>>(), &keys, check::now()));
+    findings.extend(check::connection_files(&certificates, &roots.collect::<Vec<_>>(), &keys, check::now()));
     let connection = match database::connect(info, "check").await {
         Ok(connection) => connection,
         Err(problem) => {

@@ -69,6 +69,7 @@ fn claim(message: Message) -> Claim {
         event_id: 0,
         message: Some(message),
         occurred_at: Some(now),
+        aged_from: Some(now),
         claimed_at: now,
         asked: Instant::now(),
         received: Instant::now(),

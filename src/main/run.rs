@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use outboxd::cli::{Database, Run};
 use outboxd::conninfo::Conninfo;
 use outboxd::health::Health;
+use outboxd::identity::Stamp;
 use outboxd::ops::{Facts, Listener};
 use outboxd::schema::SchemaState;
 use outboxd::{config, database, relay, schema, shutdown};
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 
 use crate::connection::{conninfo, resolve};
 use crate::output::say;
+use crate::reload::{Reloader, environment, folders};
 use crate::systemd::Systemd;
 use crate::{RELEASE, signals};
 
@@ -25,8 +27,9 @@ const SCHEMA_PAUSE: Duration = Duration::from_secs(5);
 pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let database = conninfo(at).map_err(|problem| problem.0);
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
-    let environment = environment();
-    let mut settings = config::relay(options, &environment, database, listen, &host_name())?;
+    // Before they are read: what changes in between is seen at the first look.
+    let seen = Stamp::of(&folders(options));
+    let mut settings = config::relay(options, database, listen, &host_name(), &environment())?;
     let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
     if let Some(listener) = &listener {
         settings.guard.protect(config::own_listener(listener.address()));
@@ -35,13 +38,15 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let (stopper, mut stop) = shutdown::channel();
     let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
     signals::heed(stopper, health.clone(), systemd.clone(), Arc::clone(&reload))?;
-    let files = signals::Files {
+    let reloader = Reloader {
         options: options.clone(),
-        environment,
         identities: settings.identities.clone(),
+        secrets: settings.secrets.clone(),
         named: settings.named.clone(),
+        metrics: metrics.clone(),
+        systemd: systemd.clone(),
     };
-    tokio::spawn(signals::reload(reload, files, metrics.clone(), systemd.clone()));
+    tokio::spawn(reloader.run(reload, config::reload_pause(options)?, seen));
     tokio::spawn(systemd.clone().attend(health.clone()));
     if let Some(listener) = listener {
         listener.start(Facts { metrics, health: health.clone() })?;
@@ -58,8 +63,10 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     // On a worker thread: the main one only waits.
     let counts = tokio::spawn(relay::run(settings, stop)).await.context("the relay failed")??;
     if once {
+        let expired =
+            if counts.expired > 0 { format!(", expired {}", counts.expired) } else { String::new() };
         say(format_args!(
-            "delivered {}, will retry {}, dead {}, cancelled {}\n",
+            "delivered {}, will retry {}, dead {}, cancelled {}{expired}\n",
             counts.delivered, counts.retrying, counts.dead, counts.cancelled
         ))?;
     }
@@ -103,13 +110,6 @@ async fn watch_schema(info: Conninfo, health: Health) {
             }
         }
     }
-}
-
-/// All variables that are text.
-pub(crate) fn environment() -> Vec<(String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 pub(crate) fn host_name() -> String {

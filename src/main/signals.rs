@@ -4,16 +4,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use futures_util::StreamExt;
-use outboxd::cli::Run;
-use outboxd::config;
-use outboxd::delivery::Named;
 use outboxd::health::Health;
-use outboxd::identity::Identities;
-use outboxd::metrics::Metrics;
 use outboxd::shutdown::Stopper;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use tokio::sync::Notify;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::systemd::Systemd;
 
@@ -77,52 +72,4 @@ pub(crate) fn ignore() -> Result<()> {
         .context("signals cannot be caught")?;
     tokio::spawn(async move { while signals.next().await.is_some() {} });
     Ok(())
-}
-
-/// What SIGHUP reads again: from where, and for whom.
-pub(crate) struct Files {
-    pub(crate) options: Run,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) identities: Identities,
-    pub(crate) named: Named,
-}
-
-impl Files {
-    /// All that is wrong with any of them.
-    fn read_again(&self) -> Vec<String> {
-        let identities = config::identities(&self.options);
-        let named = config::named(self.options.endpoints.as_deref(), &self.environment);
-        match (identities, named) {
-            (Ok(identities), Ok(named)) => {
-                self.identities.replace(&identities);
-                self.named.replace(&named);
-                Vec::new()
-            }
-            (identities, named) => {
-                [identities.err(), named.err()].into_iter().flatten().flat_map(|found| found.0).collect()
-            }
-        }
-    }
-}
-
-/// Reads certificates and named endpoints again whenever asked. New connections use the new ones; what is under way goes on;
-/// if anything is wrong with any of them, the old ones stay, all of them.
-pub(crate) async fn reload(asked: Arc<Notify>, files: Files, metrics: Metrics, systemd: Systemd) {
-    let files = Arc::new(files);
-    loop {
-        asked.notified().await;
-        systemd.reloading();
-        let again = Arc::clone(&files);
-        // Reading a bundle of CAs takes tens of milliseconds per identity.
-        let read = tokio::task::spawn_blocking(move || again.read_again()).await;
-        let problems = read.unwrap_or_else(|problem| vec![problem.to_string()]);
-        if problems.is_empty() {
-            info!("certificates were read again; new connections use them{}", files.identities.names());
-        }
-        for problem in &problems {
-            error!("certificates and endpoints stay as they were, nothing was reloaded: {problem}");
-        }
-        metrics.reloaded(problems.is_empty());
-        systemd.reloaded();
-    }
 }

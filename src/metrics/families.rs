@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 use super::backlog::Measured;
+use super::expiry::Expiries;
 
 /// One label whose name and values are words of ours: that bounds it.
 type Label = [(&'static str, &'static str); 1];
@@ -50,6 +51,7 @@ pub(super) struct Families {
     pub(super) last_reload: Gauge,
     pub(super) ready: Gauge,
     pub(super) backlog: Measured,
+    pub(super) expiries: Expiries,
 }
 
 /// The counter of one label set. Owned, because the reference that `get_or_create` returns holds a lock, and a second
@@ -70,7 +72,7 @@ impl Families {
             attempts: zeros("class", &["delivered", "rejected", "not_sent", "unknown"]),
             request_duration: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
             pending: Gauge::default(),
-            outcomes: zeros("outcome", &["delivered", "dead", "cancelled", "retry"]),
+            outcomes: zeros("outcome", &["delivered", "dead", "expired", "cancelled", "gone", "retry"]),
             late_outcomes: Counter::default(),
             event_to_settled: Histogram::new(EVENT_BUCKETS),
             settle_batch_size: Histogram::new(SIZE_BUCKETS),
@@ -84,6 +86,7 @@ impl Families {
             last_reload: Gauge::default(),
             ready: Gauge::default(),
             backlog: Measured::default(),
+            expiries: Expiries::default(),
         };
         for class in ["delivered", "rejected", "not_sent", "unknown"] {
             drop(families.request_duration.get_or_create_owned(&[("class", class)]));
@@ -103,12 +106,13 @@ impl Families {
         started.set(i64::try_from(now.as_secs()).unwrap_or(0));
         add(&mut registry, "start_time_seconds", "When it started, seconds since 1970", &started);
         add(&mut registry, "ready", "Whether /readyz says ready", &self.ready);
-        add(&mut registry, "reloads", "Times that certificates were read again after SIGHUP", &self.reloads);
+        add(&mut registry, "reloads", "Times that certificates and secrets were read again", &self.reloads);
         // What it started with was good, or it would not have started.
         self.last_reload.set(1);
         let help = "Whether the last reading of the certificates succeeded";
         add(&mut registry, "last_reload_successful", help, &self.last_reload);
         registry.register_collector(Box::new(self.backlog.clone()));
+        registry.register_collector(Box::new(self.expiries.clone()));
         Self { registry, ..self }
     }
 

@@ -6,6 +6,7 @@
 //! Every label set is bounded: words of ours, or at most as many subscriptions as were measured.
 
 mod backlog;
+mod expiry;
 mod families;
 mod text;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use backlog::Backlog;
+pub use expiry::Expiry;
 use families::Families;
 
 /// The counters, gauges and histograms of one relay. Clones are the same.
@@ -120,6 +122,11 @@ impl Metrics {
     /// What was found in the database is too old to be shown.
     pub fn forget_backlog(&self) {
         self.0.backlog.forget();
+    }
+
+    /// Until when our certificates hold, in place of what was told before.
+    pub fn expiries(&self, all: Vec<Expiry>) {
+        self.0.expiries.show(all);
     }
 
     /// Certificates were read again.

@@ -197,7 +197,8 @@ impl Claimer {
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
             Ok(read) => {
-                self.endpoints.learn(read, &self.settings.identities, &self.settings.named);
+                let Settings { identities, secrets, named, .. } = &*self.settings;
+                self.endpoints.learn(read, identities, secrets, named);
                 self.link.worked();
             }
             Err(problem) => {
@@ -206,7 +207,8 @@ impl Claimer {
                 self.not_before = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
         }
-        if self.endpoints.follow(&self.settings.identities, &self.settings.named) {
+        let Settings { identities, secrets, named, .. } = &*self.settings;
+        if self.endpoints.follow(identities, secrets, named) {
             self.pool.clear();
         }
         let count = claims.len();
@@ -241,6 +243,8 @@ impl Claimer {
                 claim,
                 attempt: Some(attempt),
                 verdict: Verdict::Retry(SETTINGS_PAUSE),
+                hold: None,
+                reason: None,
             });
             return;
         };
@@ -320,16 +324,19 @@ impl Claimer {
             error_class: Some(word),
             error: Some(sentence.to_owned()),
             response: None,
-            hold: None,
+            retry_after: None,
+            declined: false,
             tls: None,
             started: claim.received,
             duration: claim.received.elapsed(),
         };
         let verdict = match self.endpoints.of(&claim) {
-            Some(known) if panicked => verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()),
+            Some(known) if panicked => {
+                verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()).verdict
+            }
             _ => Verdict::Retry(Duration::ZERO),
         };
-        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });
+        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict, hold: None, reason: None });
     }
 
     /// Lets what is under way end until `end`; what does not is due again at once.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::delivery::{Endpoint, EndpointError, Named};
 use crate::identity::Identities;
 use crate::model::{Claim, Subscription};
+use crate::secrets::Secrets;
 
 /// A subscription as last read, with its endpoint or what is wrong with it.
 pub(super) struct Known {
@@ -23,25 +24,25 @@ impl Known {
 #[derive(Default)]
 pub(super) struct Endpoints {
     known: HashMap<i64, Arc<Known>>,
-    /// Which readings of the identities and of the named endpoints they were made with.
-    generation: (u64, u64),
+    /// Which readings of identities, secrets and named endpoints they were made with.
+    generation: (u64, u64, u64),
 }
 
 /// Beyond so many the whole memory is dropped and built anew from what is used.
 const KEPT_MAX: usize = 10_000;
 
 impl Endpoints {
-    /// Makes all endpoints anew when certificates or named endpoints were read again; says whether they were. A POST under way
-    /// keeps its own.
-    pub(super) fn follow(&mut self, identities: &Identities, named: &Named) -> bool {
-        let generation = (identities.generation(), named.generation());
+    /// Makes all endpoints anew when certificates, secrets or named endpoints were read again; says whether they were. A POST
+    /// under way keeps its own.
+    pub(super) fn follow(&mut self, identities: &Identities, secrets: &Secrets, named: &Named) -> bool {
+        let generation = (identities.generation(), secrets.generation(), named.generation());
         if generation == self.generation {
             return false;
         }
         self.generation = generation;
         for known in self.known.values_mut() {
             let subscription = known.subscription.clone();
-            let endpoint = Endpoint::new(&subscription, identities, named);
+            let endpoint = Endpoint::new(&subscription, identities, secrets, named);
             *known = Arc::new(Known { subscription, endpoint });
         }
         true
@@ -64,12 +65,18 @@ impl Endpoints {
     }
 
     /// Takes note of what was read.
-    pub(super) fn learn(&mut self, subscriptions: Vec<Subscription>, identities: &Identities, named: &Named) {
+    pub(super) fn learn(
+        &mut self,
+        subscriptions: Vec<Subscription>,
+        identities: &Identities,
+        secrets: &Secrets,
+        named: &Named,
+    ) {
         if self.known.len() + subscriptions.len() > KEPT_MAX {
             self.known.clear();
         }
         for subscription in subscriptions {
-            let endpoint = Endpoint::new(&subscription, identities, named);
+            let endpoint = Endpoint::new(&subscription, identities, secrets, named);
             self.known.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
         }
     }

@@ -1,4 +1,4 @@
-//! What is done now and then: being seen, idle connections; and by one relay for all of them, while it holds the duty: removed
+//! What is done now and then: being seen, idle connections; and by one relay for all of them, while it holds the duty: ended
 //! subscriptions, old leaves of the ring, what was kept and has had its time.
 
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, timeout};
 use tracing::{debug, info};
 
+use super::custodian::Custodian;
 use super::link::Link;
 use super::listener::Hearing;
 use super::measurer::Measurer;
@@ -21,7 +22,7 @@ use crate::store::{Store, StoreError, Turn};
 const ROUND: Duration = Duration::from_secs(10);
 /// After so long without the database, what was measured is forgotten.
 const AWAY: Duration = Duration::from_secs(15);
-/// Between two looks for removed subscriptions when it is woken.
+/// Between two looks for subscriptions that are off when it is woken.
 const LOOK: Duration = Duration::from_secs(1);
 /// A round may hang for as long as a statement may take, 30 s, and the duty is still ours.
 const LEASE: Duration = Duration::from_secs(40);
@@ -44,7 +45,7 @@ pub(super) struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// When somebody rings it looks for removed subscriptions, but not more often than [`LOOK`].
+    /// When somebody rings it looks for subscriptions that are off, but not more often than [`LOOK`].
     pub(super) fn new(
         link: Link,
         settings: Arc<Settings>,
@@ -72,6 +73,7 @@ impl Housekeeper {
     pub(super) async fn once(mut self) -> Result<(), RelayError> {
         let store = self.link.open().await?;
         store.cancel_gone(Duration::MAX).await?;
+        store.keep_subscriptions(Duration::MAX).await?;
         let end = Instant::now() + ROUND;
         empty_leaves(store, end).await?;
         purge_old(store, end).await?;
@@ -83,6 +85,8 @@ impl Housekeeper {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let rings = Arc::clone(&self.rings);
         let mut measurer = Measurer::new(Arc::clone(&self.settings));
+        let mut custodian = Custodian::new(Arc::clone(&self.settings), Arc::clone(&self.pool));
+        let (mut identities, pool) = (self.settings.identities.watch(), Arc::clone(&self.pool));
         let mut next_look = Instant::now();
         let mut hearing = self.hearing.clone();
         loop {
@@ -98,15 +102,30 @@ impl Housekeeper {
                 rings.for_housekeeper().await;
                 tokio::time::sleep_until(next_look).await;
             };
+            let certificates = async {
+                tokio::select! {
+                    // They never end: the settings hold them.
+                    _ = identities.changed() => {}
+                    () = pool.peers().news() => {}
+                }
+            };
             tokio::select! {
                 _ = ticks.tick() => {
                     self.pool.sweep();
+                    custodian.look();
                     if timeout(AWAY, self.link.wait()).await.is_err() {
                         // What was measured last is not so now.
                         measurer.forget();
                     }
                     self.round().await;
                     measurer.measure(&mut self.link).await;
+                    custodian.report(&mut self.link).await;
+                }
+                () = certificates => {
+                    custodian.look();
+                    if self.link.at_hand().is_some() {
+                        custodian.report(&mut self.link).await;
+                    }
                 }
                 () = woken, if self.on_duty => self.look().await,
                 // What it has of the doorbell is shown soon, not a round later. Waiting for a database that is away is
@@ -122,9 +141,9 @@ impl Housekeeper {
         }
     }
 
-    /// What cannot wait for the next round: a subscription may have been removed.
+    /// What cannot wait for the next round: a subscription may have been removed, paused or disabled.
     async fn look(&mut self) {
-        let result = cancel_gone(self.link.wait().await).await;
+        let result = keep_subscriptions(self.link.wait().await).await;
         if let Err(problem) = result {
             self.link.failed(&problem);
         }
@@ -183,16 +202,20 @@ async fn keep(
     if !store.report(name, host, env!("CARGO_PKG_VERSION"), doorbell, LEASE).await? {
         return Ok(Done::default());
     }
-    cancel_gone(store).await?;
+    keep_subscriptions(store).await?;
     let turned = turn && empty_leaves(store, end).await?;
     let purged = purge && purge_old(store, end).await?;
     Ok(Done { on_duty: true, turned, purged })
 }
 
-async fn cancel_gone(store: &Store) -> Result<(), StoreError> {
+async fn keep_subscriptions(store: &Store) -> Result<(), StoreError> {
     let cancelled = store.cancel_gone(ROUND).await?;
     if cancelled > 0 {
-        info!(cancelled, "cancelled deliveries of removed subscriptions");
+        info!(cancelled, "cancelled deliveries of ended subscriptions");
+    }
+    let skipped = store.keep_subscriptions(ROUND).await?;
+    if skipped > 0 {
+        info!(skipped, "skipped deliveries of paused and disabled subscriptions");
     }
     Ok(())
 }
@@ -224,8 +247,8 @@ async fn purge_old(store: &Store, end: Instant) -> Result<bool, StoreError> {
         if purged.is_nothing() {
             return Ok(true);
         }
-        let (letters, events, attempts) = (purged.letters, purged.events, purged.attempts);
-        info!(letters, events, attempts, "purged what was kept and has had its time");
+        let (letters, events, attempts, keys) = (purged.letters, purged.events, purged.attempts, purged.keys);
+        info!(letters, events, attempts, keys, "purged what was kept and has had its time");
     }
     Ok(false)
 }

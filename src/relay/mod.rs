@@ -7,6 +7,7 @@
 
 mod bellkeeper;
 mod claimer;
+mod custodian;
 pub mod doorbell;
 mod endpoints;
 mod housekeeper;
@@ -32,6 +33,7 @@ use crate::delivery::{Dialler, Guard, Named, Pool};
 use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
+use crate::secrets::Secrets;
 use crate::shutdown::Stop;
 use crate::store::OpenError;
 use bellkeeper::Bellkeeper;
@@ -52,6 +54,8 @@ pub struct Settings {
     pub listen: Option<Conninfo>,
     /// Certificates by name.
     pub identities: Identities,
+    /// Secrets by name.
+    pub secrets: Secrets,
     /// URLs by name.
     pub named: Named,
     /// What it may connect to.
@@ -160,6 +164,7 @@ pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
         delivered = counts.delivered,
         retrying = counts.retrying,
         dead = counts.dead,
+        expired = counts.expired,
         cancelled = counts.cancelled,
         "stopped"
     );

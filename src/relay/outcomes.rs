@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Settings;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::model::{Claim, Report, Verdict};
+use crate::model::{Report, Verdict};
 
 /// What became of deliveries since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +21,9 @@ pub struct Counts {
     pub retrying: usize,
     /// Given up.
     pub dead: usize,
-    /// Without anything to send.
+    /// Too old to be of use.
+    pub expired: usize,
+    /// Without anything to send, or anybody to send to.
     pub cancelled: usize,
 }
 
@@ -139,14 +141,15 @@ impl Outcomes {
             match report.verdict {
                 Verdict::Delivered => counts.delivered += 1,
                 Verdict::Dead => counts.dead += 1,
-                Verdict::Cancelled => counts.cancelled += 1,
+                Verdict::Expired => counts.expired += 1,
+                Verdict::Cancelled | Verdict::Gone => counts.cancelled += 1,
                 Verdict::Retry(_) => counts.retrying += 1,
             }
         }
         drop(counts);
         for report in reports {
             self.0.metrics.recorded(report.verdict.as_str());
-            if let (Verdict::Delivered, Some(age)) = (report.verdict, age(&report.claim)) {
+            if let (Verdict::Delivered, Some(age)) = (report.verdict, report.claim.event_age()) {
                 self.0.metrics.delivered_after(age);
             }
         }
@@ -195,10 +198,4 @@ impl Outcomes {
     pub(super) fn counts(&self) -> Counts {
         *self.0.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// How old the event is: by the database's clock until the claim, by ours since then.
-fn age(claim: &Claim) -> Option<Duration> {
-    let before = Duration::try_from_secs_f64(claim.claimed_at - claim.occurred_at?).unwrap_or_default();
-    Some(before + claim.received.elapsed())
 }

@@ -95,6 +95,7 @@ mod tests {
             event_id: 0,
             message: None,
             occurred_at: None,
+            aged_from: None,
             claimed_at: 0.0,
             asked: Instant::now(),
             received: Instant::now(),

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 use super::link::Link;
 use super::outcomes::Outcomes;
 use crate::model::Report;
-use crate::store::{Detail, StoreError, Trouble};
+use crate::store::{Detail, Settled, StatusChange, StoreError, Trouble};
 
 /// Outcomes in one statement.
 const BATCH_MAX: usize = 500;
@@ -67,10 +67,11 @@ impl Settler {
                 continue;
             };
             match result {
-                Ok(late) => {
+                Ok(Settled { late, changes }) => {
                     if late > 0 {
                         info!(late, "outcomes came after their lease had ended");
                     }
+                    changes.iter().for_each(tell);
                     self.link.worked();
                     self.outcomes.set_stuck(false);
                     self.outcomes.recorded(batch.len(), begun.elapsed(), late);
@@ -103,7 +104,7 @@ impl Settler {
         batch: &[Report],
         again: bool,
         detail: Detail,
-    ) -> Option<Result<i32, StoreError>> {
+    ) -> Option<Result<Settled, StoreError>> {
         let outcomes = self.outcomes.clone();
         let mut settling = std::pin::pin!(self.settle(batch, again, detail));
         if let Ok(result) = timeout(SLOW, &mut settling).await {
@@ -114,7 +115,7 @@ impl Settler {
         timeout(HUNG, settling).await.ok()
     }
 
-    async fn settle(&mut self, batch: &[Report], again: bool, detail: Detail) -> Result<i32, StoreError> {
+    async fn settle(&mut self, batch: &[Report], again: bool, detail: Detail) -> Result<Settled, StoreError> {
         let relay = self.relay.clone();
         self.link.wait().await.settle(&relay, again, detail, batch).await
     }
@@ -130,9 +131,13 @@ impl Settler {
                     again = true;
                     continue;
                 };
-                let Err(problem) = result else {
-                    self.outcomes.settled(one);
-                    break;
+                let problem = match result {
+                    Ok(settled) => {
+                        settled.changes.iter().for_each(tell);
+                        self.outcomes.settled(one);
+                        break;
+                    }
+                    Err(problem) => problem,
                 };
                 if self.link.failed(&problem) == Trouble::Data {
                     error!(
@@ -150,5 +155,24 @@ impl Settler {
         // The database answers: what it refuses is no reason to stand still.
         self.link.worked();
         self.outcomes.set_stuck(false);
+    }
+}
+
+/// Says in the log what outcomes have made of a subscription.
+fn tell(change: &StatusChange) {
+    let StatusChange { subscription, subscriber, from, to, reason } = change;
+    match to.as_str() {
+        "disabled" => {
+            error!(
+                subscription,
+                subscriber,
+                from,
+                to,
+                reason,
+                "disabled a subscription; when its cause is mended: select outbox.enable({subscription});"
+            );
+        }
+        "failing" => warn!(subscription, subscriber, from, to, reason, "a subscription is failing"),
+        _ => info!(subscription, subscriber, from, to, reason, "a subscription works again"),
     }
 }

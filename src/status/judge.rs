@@ -44,6 +44,7 @@ fn problems(found: &Value, schema: Option<&str>) -> Vec<Value> {
             problems.push(say(format!("{failing} subscriptions fail; their last errors are below"), None));
         }
     }
+    problems.extend(disabled(found));
     let stalled = whole(totals, "stalled");
     if stalled > 0 && anybody {
         let stalled = count(stalled, "subscription");
@@ -74,6 +75,20 @@ fn problems(found: &Value, schema: Option<&str>) -> Vec<Value> {
         problems.push(say(what, Some(&format!("{};", text(first, "remedy")))));
     }
     problems
+}
+
+/// The first of the disabled subscriptions; they are listed before all others.
+fn disabled(found: &Value) -> Option<Value> {
+    let first = list(found, "subscriptions").iter().find(|one| text(one, "status") == "disabled")?;
+    let (id, subscriber) = (whole(first, "id"), text(first, "subscriber"));
+    let others = match whole(&found["totals"], "disabled") - 1 {
+        ..=0 => String::new(),
+        more => format!(" (and {more} more are)"),
+    };
+    let what = format!(
+        "subscription {id} of {subscriber} is disabled{others}: nothing is sent to it until it is enabled"
+    );
+    Some(say(what, Some(&format!("select outbox.enable({id});"))))
 }
 
 /// No relay is there.
@@ -133,7 +148,7 @@ mod tests {
     #[test]
     fn each_trouble_is_a_sentence_and_its_absence_none() {
         assert_eq!(found(|_| ())["healthy"], json!(true));
-        let cases: [(&str, Value, &str, Option<&str>); 6] = [
+        let cases: [(&str, Value, &str, Option<&str>); 7] = [
             ("is_home", json!(false), "this database is a copy", Some("select outbox.adopt_database();")),
             (
                 "relays_alive",
@@ -142,6 +157,12 @@ mod tests {
                 Some("outboxd run"),
             ),
             ("totals", json!({"failing": 2}), "2 subscriptions fail", None),
+            (
+                "subscriptions",
+                json!([{"id": 3, "subscriber": "acme", "status": "disabled"}]),
+                "subscription 3 of acme is disabled: nothing is sent",
+                Some("select outbox.enable(3);"),
+            ),
             (
                 "totals",
                 json!({"stalled": 1}),

@@ -133,16 +133,23 @@ fn subscriptions(status: &Value, width: usize) -> Vec<String> {
     lines
 }
 
-/// The line below a subscription that fails or has dead letters.
+/// The line below a subscription that is off, fails or has dead letters.
 fn trouble(one: &Value) -> Option<String> {
     let mut parts = Vec::new();
+    if let ("disabled" | "paused", Some(age)) = (text(one, "status"), one["status_age_s"].as_f64()) {
+        let (status, by) = (text(one, "status"), text(one, "status_by"));
+        let reason = one["status_reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
+        parts.push(format!("{status} {} ago by {by}{reason}", span(age)));
+    }
     let dead = whole(one, "dead_letters");
     if dead > 0 {
         parts.push(format!("{} dead", number(dead)));
     }
     let failures = whole(one, "consecutive_failures");
     if failures > 0 {
-        parts.push(format!("failed {failures}×: {}", text(one, "last_error")));
+        let severity =
+            one["severity"].as_i64().map_or_else(String::new, |level| format!(", severity {level}"));
+        parts.push(format!("failed {failures}×{severity}: {}", text(one, "last_error")));
     }
     (!parts.is_empty()).then(|| parts.join("; "))
 }

@@ -41,7 +41,7 @@ impl Store {
                 "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
-                 claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                 aged_from, claimed_at from outbox.claim($1, $2, $3, $4, $5)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -106,6 +106,7 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         event_id: row.get("event_id"),
         message,
         occurred_at: row.get("occurred_at"),
+        aged_from: row.get("aged_from"),
         claimed_at: row.get("claimed_at"),
         asked,
         received,

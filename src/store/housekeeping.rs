@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::{Store, StoreError};
+use crate::model::Certificate;
 
-/// Deliveries cancelled in one statement.
-const CANCEL_BATCH: i32 = 1000;
+/// Deliveries cancelled or skipped in one statement.
+const BATCH: i32 = 1000;
 /// The name of the work in `outbox.duty`.
 const DUTY: &str = "housekeeping";
 
@@ -34,6 +36,8 @@ pub struct Purged {
     pub events: i64,
     /// Attempts of such events.
     pub attempts: i64,
+    /// Keys of published events that hold nobody any more.
+    pub keys: i64,
 }
 
 impl Purged {
@@ -89,24 +93,57 @@ impl Store {
         Ok(())
     }
 
-    /// Cancels open deliveries of removed subscriptions, for at most about this long; returns how many.
+    /// Shows in `outbox.certificate` what the relay has in use and has seen, and nothing else of it.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn report_certificates(&self, name: &str, all: &[Certificate]) -> Result<(), StoreError> {
+        let one = |one: &Certificate| {
+            json!({
+                "use": one.usage, "name": one.name, "fingerprint": one.fingerprint, "subject": one.subject,
+                "not_before": one.not_before, "not_after": one.not_after,
+            })
+        };
+        let all = all.iter().map(one).collect::<Value>().to_string();
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&name, Type::TEXT), (&all, Type::TEXT)];
+        let statement = "select outbox.report_certificates($1, $2::jsonb)";
+        self.one("reporting certificates", statement, &parameters).await?;
+        Ok(())
+    }
+
+    /// Ends subscriptions whose time is over, and cancels open deliveries of those that have ended, for at most about this long;
+    /// returns how many deliveries.
     ///
     /// # Errors
     /// When the statement fails.
     pub async fn cancel_gone(&self, within: Duration) -> Result<i32, StoreError> {
-        let (begun, mut cancelled) = (Instant::now(), 0);
+        let doing = "cancelling deliveries of removed subscriptions";
+        self.batches(doing, "select outbox.cancel_gone($1)", within).await
+    }
+
+    /// Skips open deliveries of paused and disabled subscriptions that want that, for at most about this long; returns how many.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn keep_subscriptions(&self, within: Duration) -> Result<i32, StoreError> {
+        let doing = "skipping deliveries of paused and disabled subscriptions";
+        self.batches(doing, "select outbox.keep_subscriptions($1)", within).await
+    }
+
+    /// Batch after batch, until one is not full.
+    async fn batches(
+        &self,
+        doing: &'static str,
+        statement: &str,
+        within: Duration,
+    ) -> Result<i32, StoreError> {
+        let (begun, mut all) = (Instant::now(), 0);
         loop {
-            let row = self
-                .one(
-                    "cancelling deliveries of removed subscriptions",
-                    "select outbox.cancel_gone($1)",
-                    &[(&CANCEL_BATCH, Type::INT4)],
-                )
-                .await?;
+            let row = self.one(doing, statement, &[(&BATCH, Type::INT4)]).await?;
             let batch: i32 = row.map_or(0, |row| row.get(0));
-            cancelled += batch;
-            if batch < CANCEL_BATCH || begun.elapsed() > within {
-                return Ok(cancelled);
+            all += batch;
+            if batch < BATCH || begun.elapsed() > within {
+                return Ok(all);
             }
         }
     }
@@ -140,12 +177,13 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn purge_old(&self) -> Result<Purged, StoreError> {
-        let statement = "select letters, events, attempts from outbox.purge_old()";
+        let statement = "select letters, events, attempts, keys from outbox.purge_old()";
         let row = self.one("purging what has had its time", statement, &[]).await?;
         Ok(row.map_or_else(Purged::default, |row| Purged {
             letters: row.get("letters"),
             events: row.get("events"),
             attempts: row.get("attempts"),
+            keys: row.get("keys"),
         }))
     }
 

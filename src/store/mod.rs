@@ -23,22 +23,24 @@ pub use error::{StoreError, Trouble};
 pub use examine::{Topic, examine};
 pub use housekeeping::{Purged, Turn};
 pub use look::status;
-pub use settle::Detail;
+pub use settle::{Detail, Settled, StatusChange};
 pub use workbench::{FIRST_STEP, FIRST_STEPS, Leftovers, PAUSE_ALL, Workbench, removal};
 
 use crate::conninfo::Conninfo;
 use crate::database::{self, ConnectError, Connection};
 
 /// The functions that a relay calls, for `outboxd check`: a test compares them with the statements here.
-pub const RELAY_FUNCTIONS: [&str; 15] = [
+pub const RELAY_FUNCTIONS: [&str; 17] = [
     "cancel_gone",
     "claim",
     "doorbell_silence",
     "expand",
+    "keep_subscriptions",
     "leave_duty",
     "measure",
     "next_due",
     "purge_old",
+    "report_certificates",
     "report_relay",
     "report_stop",
     "require_home",

@@ -1,13 +1,13 @@
 //! `outbox.subscription_settings()`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::{Store, StoreError};
-use crate::model::{Policy, Subscription};
+use crate::model::{Auth, Policy, SigningKey, SigningSecret, Subscription};
 use crate::schedule::{Backoff, Pauses, Schedule};
 
 impl Store {
@@ -16,6 +16,8 @@ impl Store {
     /// # Errors
     /// When the statement fails.
     pub async fn subscriptions(&self, ids: &[i64]) -> Result<Vec<Subscription>, StoreError> {
+        // Before the database said how long a signing secret has left: it ends here no later than there.
+        let asked = Instant::now();
         let rows = self
             .run(
                 "reading subscriptions",
@@ -23,11 +25,11 @@ impl Store {
                 &[(&ids, Type::INT8_ARRAY)],
             )
             .await?;
-        Ok(rows.iter().map(subscription).collect())
+        Ok(rows.iter().map(|row| subscription(row, asked)).collect())
     }
 }
 
-fn subscription(row: &Row) -> Subscription {
+fn subscription(row: &Row, asked: Instant) -> Subscription {
     let settings = Settings(serde_json::from_str(row.get("settings")).unwrap_or_default());
     let default = Subscription::default();
     Subscription {
@@ -37,12 +39,46 @@ fn subscription(row: &Row) -> Subscription {
         http_allowed: settings.at("http_allowed").as_bool().unwrap_or(false),
         headers: pairs(settings.at("headers")),
         identity: settings.text("identity"),
-        secrets: row.get("secrets"),
+        auth: auth(&settings),
+        secrets: signing_secrets(&settings, row.get("secrets"), asked),
         concurrency: settings.number("concurrency").unwrap_or(default.concurrency),
         connect_deadline: settings.span("connect_deadline").unwrap_or(default.connect_deadline),
         deadline: settings.span("deadline").unwrap_or(default.deadline),
         policy: policy(&settings),
     }
+}
+
+/// `outbox.check_auth()` has seen to it that all parts are there.
+fn auth(settings: &Settings) -> Option<Auth> {
+    let auth = settings.at("auth").as_object()?;
+    let part = |name: &str| auth.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let secret = part("secret");
+    Some(match part("type").as_str() {
+        "bearer" => Auth::Bearer { secret },
+        "basic" => Auth::Basic { username: part("username"), secret },
+        "header" => Auth::Header { name: part("name"), secret },
+        "oauth2" => Auth::OAuth2 {
+            token_url: part("token_url"),
+            client_id: part("client_id"),
+            secret,
+            scope: auth.get("scope").map(|_| part("scope")),
+        },
+        _ => Auth::Unknown,
+    })
+}
+
+/// What signs, from the facts in the settings and the bytes beside them.
+fn signing_secrets(settings: &Settings, bytes: Vec<Option<Vec<u8>>>, asked: Instant) -> Vec<SigningSecret> {
+    let facts = settings.at("signing_keys").as_array().map(Vec::as_slice).unwrap_or_default();
+    let one = |(facts, bytes): (&Value, Option<Vec<u8>>)| {
+        let key = match (facts["kind"].as_str()?, bytes) {
+            ("v1a", Some(bytes)) => SigningKey::Ed25519(bytes),
+            (_, Some(bytes)) => SigningKey::Hmac(bytes),
+            (_, None) => SigningKey::Reference(facts["reference"].as_str()?.to_owned()),
+        };
+        Some(SigningSecret { key, ends: span(&facts["retires_in"]).map(|left| asked + left) })
+    };
+    facts.iter().zip(bytes).filter_map(one).collect()
 }
 
 fn policy(settings: &Settings) -> Policy {

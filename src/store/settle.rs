@@ -1,5 +1,7 @@
 //! `outbox.settle()`.
 
+use serde_json::Value;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::{Store, StoreError};
@@ -16,8 +18,32 @@ pub enum Detail {
     Full,
 }
 
+/// What recording a batch came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Reports that came after their lease had ended.
+    pub late: i32,
+    /// Subscriptions whose status changed by it.
+    pub changes: Vec<StatusChange>,
+}
+
+/// A subscription that is doing worse, or well again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusChange {
+    /// `outbox.subscription.id`.
+    pub subscription: i64,
+    /// Who receives.
+    pub subscriber: String,
+    /// The status that it had.
+    pub from: String,
+    /// The status that it has.
+    pub to: String,
+    /// A sentence, with the last error.
+    pub reason: String,
+}
+
 impl Store {
-    /// Records a batch of attempts; `again` when its first commit is in doubt. Returns how many were late.
+    /// Records a batch of attempts; `again` when its first commit is in doubt.
     ///
     /// # Errors
     /// When the statement fails; nothing of the batch is recorded then, unless the connection broke at the commit.
@@ -27,13 +53,13 @@ impl Store {
         again: bool,
         detail: Detail,
         reports: &[Report],
-    ) -> Result<i32, StoreError> {
+    ) -> Result<Settled, StoreError> {
         let batch = Batch::new(reports, detail);
-        let row = self
+        let rows = self
             .run(
                 "recording outcomes",
-                "select outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-                 $18)",
+                "select late, changes::text as changes from outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
+                 $13, $14, $15, $16, $17, $18)",
                 &[
                     (&relay, Type::TEXT),
                     (&again, Type::BOOL),
@@ -56,8 +82,24 @@ impl Store {
                 ],
             )
             .await?;
-        Ok(row.first().map_or(0, |row| row.get(0)))
+        Ok(rows.first().map_or_else(Settled::default, settled))
     }
+}
+
+fn settled(row: &Row) -> Settled {
+    let changes: Value = row
+        .get::<_, Option<&str>>("changes")
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let text = |one: &Value, key: &str| one[key].as_str().unwrap_or_default().to_owned();
+    let change = |one: &Value| StatusChange {
+        subscription: one["subscription"].as_i64().unwrap_or(0),
+        subscriber: text(one, "subscriber"),
+        from: text(one, "from"),
+        to: text(one, "to"),
+        reason: text(one, "reason"),
+    };
+    Settled { late: row.get("late"), changes: changes.as_array().into_iter().flatten().map(change).collect() }
 }
 
 /// The reports as columns, for `unnest`: one statement for 500 outcomes is several times faster than 500 statements.
@@ -104,19 +146,17 @@ impl<'a> Batch<'a> {
         self.classes.push(attempt.map(|attempt| attempt.class.as_str()));
         self.statuses.push(attempt.and_then(|attempt| attempt.status).map(i32::from));
         self.error_classes.push(attempt.and_then(|attempt| attempt.error_class));
-        let error = attempt.and_then(|attempt| attempt.error.as_deref());
+        let error = attempt.map_or(report.reason.as_deref(), |attempt| attempt.error.as_deref());
         self.errors.push(error.filter(|_| detail >= Detail::Errors));
         let response = attempt.and_then(|attempt| attempt.response.as_deref());
         self.responses.push(response.filter(|_| detail >= Detail::Full));
-        let hold = attempt.and_then(|attempt| attempt.hold);
+        let hold = report.hold;
         self.holds_ms.push(hold.map(|hold| hold.as_secs_f64() * 1000.0));
         let tls = attempt.and_then(|attempt| attempt.tls.as_deref());
         self.tls.push(tls.filter(|_| detail >= Detail::Full));
         let (outcome, retry_in_ms) = match report.verdict {
-            Verdict::Delivered => (Some("delivered"), None),
-            Verdict::Dead => (Some("dead"), None),
-            Verdict::Cancelled => (Some("cancelled"), None),
             Verdict::Retry(pause) => (None, Some(pause.as_secs_f64() * 1000.0)),
+            verdict => (Some(verdict.as_str()), None),
         };
         self.outcomes.push(outcome);
         self.retries_in_ms.push(retry_in_ms);

@@ -11,6 +11,8 @@ with backlog as materialized (
     select h.subscription from outbox.subscription_health h where h.consecutive_failures > 0
     union
     select d.subscription from buried d
+    union
+    select s.id from outbox.subscription s where s.status = 'disabled'
 ), told as materialized (
     select i.id, coalesce(d.subscriber, b.subscriber) as subscriber, coalesce(d.pattern, b.pattern) as pattern,
         coalesce(d.endpoint, b.endpoint) as endpoint, coalesce(d.status, b.status) as status,
@@ -18,15 +20,21 @@ with backlog as materialized (
         coalesce(b.waiting, 0) as waiting, b.next_attempt_at, b.oldest_at, extract(epoch from b.oldest_age) as oldest_age_s,
         coalesce(b.rate, 0) as rate_per_minute, extract(epoch from b.eta) as eta_s,
         coalesce(h.consecutive_failures, 0) as consecutive_failures, h.failing_since, h.last_success_at,
-        h.last_status, h.last_error_class, h.last_error, coalesce(l.dead, 0) as dead_letters
+        h.last_status, h.last_error_class, h.last_error, coalesce(l.dead, 0) as dead_letters,
+        h.severity, coalesce(h.dead_in_a_row, 0) as dead_in_a_row, c.changed_at as status_since, c.changed_by as status_by,
+        c.reason as status_reason, extract(epoch from clock_timestamp() - c.changed_at) as status_age_s
     from listed i
         left join backlog b on b.subscription = i.id
         left join outbox.destination d on d.subscription = i.id
         left join outbox.subscription_health h on h.subscription = i.id and h.consecutive_failures > 0
         left join buried l on l.subscription = i.id
+        left join lateral (
+            select n.changed_at, n.changed_by, n.reason from outbox.subscription_change n
+            where n.subscription = i.id order by n.id desc limit 1
+        ) c on true
     where b.subscription is not null or d.subscription is not null
 ), ranked as (
-    select t.*, row_number() over (order by t.consecutive_failures > 0 desc, t.oldest_age_s desc nulls last,
+    select t.*, row_number() over (order by t.status = 'disabled' desc, t.consecutive_failures > 0 desc, t.oldest_age_s desc nulls last,
         t.dead_letters desc, t.id) as rank
     from told t
 ), seen as materialized (
@@ -63,7 +71,9 @@ select json_build_object(
             'oldest_age_s', t.oldest_age_s, 'rate_per_minute', t.rate_per_minute, 'eta_s', t.eta_s,
             'consecutive_failures', t.consecutive_failures, 'failing_since', t.failing_since,
             'last_success_at', t.last_success_at, 'last_status', t.last_status, 'last_error_class', t.last_error_class,
-            'last_error', t.last_error, 'dead_letters', t.dead_letters) order by t.rank), '[]')
+            'last_error', t.last_error, 'dead_letters', t.dead_letters, 'severity', t.severity, 'dead_in_a_row', t.dead_in_a_row,
+            'status_since', t.status_since, 'status_by', t.status_by, 'status_reason', t.status_reason,
+            'status_age_s', t.status_age_s) order by t.rank), '[]')
         from ranked t where t.rank <= $1),
     'subscriptions_more', (select greatest(count(*) - $1, 0) from told),
     'subscriptions_by_status', (
@@ -72,7 +82,8 @@ select json_build_object(
     'totals', (
         select json_build_object('open', coalesce(sum(t.open), 0), 'due', coalesce(sum(t.due), 0),
             'in_flight', coalesce(sum(t.in_flight), 0), 'waiting', coalesce(sum(t.waiting), 0),
-            'dead_letters', coalesce(sum(t.dead_letters), 0), 'failing', count(*) filter (where t.consecutive_failures > 0),
+            'dead_letters', coalesce(sum(t.dead_letters), 0), 'failing', count(*) filter (where t.consecutive_failures > 0 and t.status <> 'disabled'),
+            'disabled', count(*) filter (where t.status = 'disabled'),
             'stalled', count(*) filter (where t.status in ('active', 'failing') and t.due > 0 and t.in_flight = 0
                 and t.rate_per_minute = 0 and t.consecutive_failures = 0 and t.oldest_age_s > 60),
             'fanning_out', (select count(*) from outbox.fan_out),

@@ -86,6 +86,14 @@ PARTITION BY LIST (slot);
 CREATE FUNCTION outbox.body(event outbox.event) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
+CREATE FUNCTION outbox.by_hand(done text, reason text, required boolean) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.cancel(delivery bigint, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.cancel_gone(batch integer DEFAULT 1000) RETURNS integer
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -227,7 +235,15 @@ CREATE FUNCTION outbox.check_watchable(relation regclass) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, claimed_at double precision)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.compact(subscription bigint, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, batch integer DEFAULT 100000) RETURNS TABLE(waiting bigint, superseded bigint, done bigint)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -237,6 +253,10 @@ CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.context_headers() RETURNS jsonb
     LANGUAGE plpgsql STABLE
+    AS ...;
+CREATE FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
     LANGUAGE plpgsql
@@ -285,7 +305,7 @@ CREATE FUNCTION outbox.due_leaves(moment timestamp with time zone) RETURNS TABLE
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text) RETURNS uuid
+CREATE FUNCTION outbox.emit(event_type text, data jsonb DEFAULT 'null'::jsonb, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, dedupe_key text DEFAULT NULL::text, dedupe_window interval DEFAULT '1 day'::interval, due_at timestamp with time zone DEFAULT NULL::timestamp with time zone) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -294,10 +314,23 @@ CREATE FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp wit
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET lock_timeout TO '100ms'
     AS ...;
+CREATE FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.end_delivery(delivery bigint, outcome text, reason text) RETURNS text
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.end_subscriptions(batch integer DEFAULT 1000) RETURNS integer
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.endpoint(url text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.envelop(event outbox.event, envelope text) RETURNS text[]
+CREATE FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) RETURNS text[]
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET "TimeZone" TO 'UTC'
@@ -487,7 +520,7 @@ CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint) RETURNS record
+CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -530,6 +563,10 @@ CREATE FUNCTION outbox.register_watch(relation regclass, object text, id_probe r
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.remaining(subscription bigint, max_deliveries integer) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.render(object text, ids text[]) RETURNS SETOF outbox.rendered
     LANGUAGE plpgsql
     SET plan_cache_mode TO 'auto'
@@ -544,8 +581,35 @@ CREATE FUNCTION outbox.render_query(object outbox.object) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.reopen(deliveries bigint[], reason text) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.reopen_watches(part regclass) RETURNS TABLE(id integer, relation regclass, object text)
     LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.repair(action text, reason text DEFAULT NULL::text, deliveries bigint[] DEFAULT NULL::bigint[], subscription bigint DEFAULT NULL::bigint, subscriber text DEFAULT NULL::text, event_type text DEFAULT NULL::text, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, "from" timestamp with time zone DEFAULT NULL::timestamp with time zone, "to" timestamp with time zone DEFAULT NULL::timestamp with time zone, state text DEFAULT 'all'::text, dry_run boolean DEFAULT true, batch integer DEFAULT 10000) RETURNS TABLE(subscription_id bigint, subscriber_name text, dead bigint, waiting bigint, under_way bigint, done bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_nestloop TO 'off'
+    SET jit TO 'off'
+    AS ...;
+CREATE FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, subscription bigint DEFAULT NULL::bigint, subscriber text DEFAULT NULL::text, object text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, made_later boolean DEFAULT false, after bigint DEFAULT 0, batch integer DEFAULT 10000) RETURNS TABLE(subscription_id bigint, subscriber_name text, events bigint, open bigint, superseded bigint, next_after bigint)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    SET enable_nestloop TO 'off'
+    AS ...;
+CREATE PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint DEFAULT NULL::bigint, IN subscriber text DEFAULT NULL::text, IN object text DEFAULT NULL::text, IN object_id text DEFAULT NULL::text, IN filter jsonb DEFAULT NULL::jsonb, IN made_later boolean DEFAULT false, IN after bigint DEFAULT 0, IN batch integer DEFAULT 10000)
+    LANGUAGE plpgsql
+    AS ...;
+CREATE FUNCTION outbox.replay_events(event_type text, object text, object_id text, filter jsonb, numbers boolean) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.replay_pairs(few boolean, events text DEFAULT NULL::text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) RETURNS void
@@ -572,11 +636,15 @@ CREATE FUNCTION outbox.require_object_owner(object text) RETURNS void
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.require_subscriptions(subscription bigint, subscriber text) RETURNS bigint[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.resolve_function(name text, path text) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.retry(delivery bigint) RETURNS text
+CREATE FUNCTION outbox.retry(delivery bigint, reason text DEFAULT NULL::text) RETURNS text
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -627,6 +695,10 @@ CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], at
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -636,6 +708,10 @@ CREATE FUNCTION outbox.short_id(object_id text) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.signing_secret(subscription bigint) RETURNS text
     LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.skip(delivery bigint, reason text) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) RETURNS boolean
@@ -705,6 +781,10 @@ CREATE FUNCTION outbox.why(event text, subscription bigint DEFAULT NULL::bigint)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.within_allowance(deliveries bigint[]) RETURNS bigint[]
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) RETURNS integer
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -721,6 +801,12 @@ CREATE FUNCTION outbox.written(watch integer, slot smallint, events bigint[], si
     LANGUAGE sql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE TABLE outbox.allowance (
+    subscription bigint NOT NULL,
+    delivered integer DEFAULT 0 NOT NULL,
+    spent boolean DEFAULT false NOT NULL
+)
+WITH (fillfactor='70');
 CREATE SEQUENCE outbox.attempt_id
     START WITH 1
     INCREMENT BY 1
@@ -746,7 +832,7 @@ CREATE TABLE outbox.attempt (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 )
@@ -770,7 +856,7 @@ CREATE TABLE outbox.attempt_0 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -793,7 +879,7 @@ CREATE TABLE outbox.attempt_1 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -816,7 +902,7 @@ CREATE TABLE outbox.attempt_2 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -839,7 +925,7 @@ CREATE TABLE outbox.attempt_3 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -862,7 +948,7 @@ CREATE TABLE outbox.attempt_4 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -885,7 +971,7 @@ CREATE TABLE outbox.attempt_5 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -908,7 +994,7 @@ CREATE TABLE outbox.attempt_6 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -931,7 +1017,7 @@ CREATE TABLE outbox.attempt_7 (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -954,7 +1040,7 @@ CREATE TABLE outbox.attempt_kept (
     outcome text,
     late boolean DEFAULT false NOT NULL,
     tls jsonb,
-    CONSTRAINT an_attempt_or_an_ending CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL))),
+    CONSTRAINT an_attempt_an_ending_or_a_note CHECK (((class IS NOT NULL) OR (outcome IS NOT NULL) OR ((attempt = 0) AND (error IS NOT NULL)))),
     CONSTRAINT class_is_known CHECK ((class = ANY (ARRAY['delivered'::text, 'rejected'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT outcome_is_known CHECK ((outcome = ANY (ARRAY['delivered'::text, 'dead'::text, 'expired'::text, 'skipped'::text, 'cancelled'::text])))
 );
@@ -1029,7 +1115,8 @@ CREATE TABLE outbox.delivery (
     attempt integer DEFAULT 0 NOT NULL,
     retry_base integer DEFAULT 0 NOT NULL,
     leased_by text,
-    object_key bigint
+    object_key bigint,
+    since timestamp with time zone
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
 CREATE TABLE outbox.subscription (
@@ -1078,6 +1165,7 @@ CREATE TABLE outbox.subscription (
     on_exhausted text DEFAULT 'skip'::text NOT NULL,
     expires_at timestamp with time zone,
     max_deliveries integer,
+    gone_reason text,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     created_by text DEFAULT SESSION_USER NOT NULL,
@@ -1193,7 +1281,8 @@ CREATE VIEW outbox.backlog AS
             count(*) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS waiting,
             max(d.attempt) AS attempts_max,
             min(d.due_at) FILTER (WHERE ((d.leased_by IS NULL) AND (d.due_at > clock_timestamp()))) AS next_attempt_at,
-            min(ARRAY[d.event_id, (d.event_slot)::bigint]) AS oldest
+            min(ARRAY[d.event_id, (d.event_slot)::bigint]) FILTER (WHERE (d.since IS NULL)) AS oldest,
+            min(d.since) FILTER (WHERE (d.since <= clock_timestamp())) AS since
            FROM outbox.delivery d
           GROUP BY d.subscription
         )
@@ -1208,8 +1297,8 @@ CREATE VIEW outbox.backlog AS
     o.waiting,
     o.attempts_max,
     o.next_attempt_at,
-    e.occurred_at AS oldest_at,
-    (clock_timestamp() - e.occurred_at) AS oldest_age,
+    LEAST(e.occurred_at, o.since) AS oldest_at,
+    (clock_timestamp() - LEAST(e.occurred_at, o.since)) AS oldest_age,
     COALESCE(r.rate, (0)::numeric) AS rate,
     make_interval(secs => (((60.0 * (o.open)::numeric) / NULLIF(r.rate, (0)::numeric)))::double precision) AS eta
    FROM (((open o
@@ -1219,7 +1308,7 @@ CREATE VIEW outbox.backlog AS
            FROM outbox.event e_1
           WHERE ((e_1.slot = ANY (ARRAY[(o.oldest[2])::smallint, ((o.oldest[2] + 8))::smallint])) AND (e_1.id = o.oldest[1]))
          LIMIT 1) e ON (true))
-  ORDER BY e.occurred_at;
+  ORDER BY LEAST(e.occurred_at, o.since);
 CREATE VIEW outbox.unwatched AS
  SELECT (c.oid)::regclass AS relation,
     w.relation AS root,
@@ -1447,6 +1536,12 @@ CREATE TABLE outbox.dead_letter (
     attempt integer NOT NULL,
     died_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     reason text NOT NULL
+);
+CREATE TABLE outbox.dedupe (
+    type text NOT NULL,
+    key text NOT NULL,
+    uid uuid NOT NULL,
+    held_until timestamp with time zone NOT NULL
 );
 CREATE TABLE outbox.definition_history (
     id bigint NOT NULL,
@@ -1737,6 +1832,7 @@ CREATE TABLE outbox.fan_out (
     event_id bigint NOT NULL,
     special boolean DEFAULT false NOT NULL,
     walked_to bigint DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
 CREATE VIEW outbox.fanning_out AS
@@ -1931,6 +2027,8 @@ ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_5 FOR VALUES IN ('5'
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_6 FOR VALUES IN ('6');
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_7 FOR VALUES IN ('7');
 ALTER TABLE ONLY outbox.event ATTACH PARTITION outbox.event_kept DEFAULT;
+ALTER TABLE ONLY outbox.allowance
+    ADD CONSTRAINT allowance_pkey PRIMARY KEY (subscription);
 ALTER TABLE ONLY outbox.attempt
     ADD CONSTRAINT attempt_pkey PRIMARY KEY (slot, id);
 ALTER TABLE ONLY outbox.attempt_0
@@ -1959,6 +2057,8 @@ ALTER TABLE ONLY outbox.changed
     ADD CONSTRAINT changed_pkey PRIMARY KEY (xid, n);
 ALTER TABLE ONLY outbox.dead_letter
     ADD CONSTRAINT dead_letter_pkey PRIMARY KEY (delivery);
+ALTER TABLE ONLY outbox.dedupe
+    ADD CONSTRAINT dedupe_pkey PRIMARY KEY (type, key);
 ALTER TABLE ONLY outbox.definition_history
     ADD CONSTRAINT definition_history_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.delivery
@@ -2023,6 +2123,7 @@ ALTER TABLE ONLY outbox.uncaptured
     ADD CONSTRAINT uncaptured_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY outbox.watch
     ADD CONSTRAINT watch_pkey PRIMARY KEY (id);
+CREATE INDEX allowance_spent ON outbox.allowance USING btree (subscription) WHERE spent;
 CREATE INDEX attempt_by_event ON ONLY outbox.attempt USING btree (event_id, subscription);
 CREATE INDEX attempt_0_event_id_subscription_idx ON outbox.attempt_0 USING btree (event_id, subscription);
 CREATE INDEX attempt_1_event_id_subscription_idx ON outbox.attempt_1 USING btree (event_id, subscription);
@@ -2034,6 +2135,7 @@ CREATE INDEX attempt_6_event_id_subscription_idx ON outbox.attempt_6 USING btree
 CREATE INDEX attempt_7_event_id_subscription_idx ON outbox.attempt_7 USING btree (event_id, subscription);
 CREATE INDEX attempt_kept_event_id_subscription_idx ON outbox.attempt_kept USING btree (event_id, subscription);
 CREATE INDEX dead_letter_by_subscription ON outbox.dead_letter USING btree (subscription, died_at);
+CREATE INDEX dedupe_over ON outbox.dedupe USING btree (held_until);
 CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, object_key) WHERE (object_key IS NOT NULL);
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
@@ -2063,6 +2165,7 @@ CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern,
 CREATE INDEX subscription_by_filter ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special AND (object_id IS NULL) AND (anchor IS NULL));
 CREATE INDEX subscription_by_object ON outbox.subscription USING btree (object_id, pattern) WHERE ((status <> 'gone'::text) AND (object_id IS NOT NULL));
 CREATE INDEX subscription_by_pattern ON outbox.subscription USING btree (pattern, special) WHERE (status <> 'gone'::text);
+CREATE INDEX subscription_expiring ON outbox.subscription USING btree (expires_at) WHERE ((status <> 'gone'::text) AND (expires_at IS NOT NULL));
 CREATE INDEX subscription_gone ON outbox.subscription USING btree (id) WHERE (status = 'gone'::text);
 CREATE INDEX subscription_special ON outbox.subscription USING btree (pattern) WHERE ((status <> 'gone'::text) AND special);
 ALTER INDEX outbox.attempt_by_event ATTACH PARTITION outbox.attempt_0_event_id_subscription_idx;
@@ -2150,6 +2253,9 @@ GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.body(event outbox.event) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.by_hand(done text, reason text, required boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.cancel(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.cancel(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.cancel_gone(batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
@@ -2196,9 +2302,13 @@ REVOKE ALL ON FUNCTION outbox.check_watchable(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_watchable(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.claim_key(type text, key text, "window" interval, OUT uid uuid, OUT is_new boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.define_object(object text, root regclass, builder text, gate text, id text, mode text, data text, on_error text, history boolean, only_columns text[], ignored_columns text[], condition text, verbs jsonb, row_bytes_max integer, path text) FROM PUBLIC;
@@ -2219,14 +2329,17 @@ GRANT ALL ON FUNCTION outbox.doorbell_silence() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.drop_through(relation regclass, through text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.drop_through(relation regclass, through text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.due_leaves(moment timestamp with time zone) FROM PUBLIC;
-REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.emit(event_type text, data jsonb, object text, object_id text, dedupe_key text, dedupe_window interval, due_at timestamp with time zone) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.empty_leaf(leaf text, slot smallint, moment timestamp with time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_deliveries(deliveries bigint[], outcome text, reasons text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_delivery(delivery bigint, outcome text, reason text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.end_subscriptions(batch integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.endpoint(url text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.endpoint(url text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.envelop(event outbox.event, envelope text, subscription bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.excluded_words(source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.excluded_words(source text) TO outbox_admin;
@@ -2314,9 +2427,9 @@ REVOKE ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions tex
 GRANT ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_relay;
-GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_relay;
+GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.reach(watch integer, rows text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_again(xid xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reach_query(watch integer) FROM PUBLIC;
@@ -2329,12 +2442,22 @@ REVOKE ALL ON FUNCTION outbox.register_object(object text, root regclass, builde
 GRANT ALL ON FUNCTION outbox.register_object(object text, root regclass, builder text, builder_kind text, gate text, mode text, data text, on_error text, history boolean) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.register_watch(relation regclass, object text, id_probe regclass, conditions_probe regclass, verb_types text[], history boolean, row_bytes_max integer, only_columns text[], ignored_columns text[], mode text, data text, through text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.remaining(subscription bigint, max_deliveries integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_bravely(object text, ids text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_object(object text, touched outbox.touched[], heads outbox.object_head[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.render_query(object outbox.object) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.reopen(deliveries bigint[], reason text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.reopen_watches(part regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.reopen_watches(part regclass) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.repair(action text, reason text, deliveries bigint[], subscription bigint, subscriber text, event_type text, object text, object_id text, filter jsonb, "from" timestamp with time zone, "to" timestamp with time zone, state text, dry_run boolean, batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text, dry_run boolean, subscription bigint, subscriber text, object text, object_id text, filter jsonb, made_later boolean, after bigint, batch integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.replay(event_type text, "from" timestamp with time zone, "to" timestamp with time zone, reason text, dry_run boolean, subscription bigint, subscriber text, object text, object_id text, filter jsonb, made_later boolean, after bigint, batch integer) TO outbox_admin;
+REVOKE ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint, IN subscriber text, IN object text, IN object_id text, IN filter jsonb, IN made_later boolean, IN after bigint, IN batch integer) FROM PUBLIC;
+GRANT ALL ON PROCEDURE outbox.replay_all(IN event_type text, IN "from" timestamp with time zone, IN "to" timestamp with time zone, IN reason text, IN subscription bigint, IN subscriber text, IN object text, IN object_id text, IN filter jsonb, IN made_later boolean, IN after bigint, IN batch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.replay_events(event_type text, object text, object_id text, filter jsonb, numbers boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.replay_pairs(few boolean, events text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.report_relay(name text, host text, pid integer, release text, doorbell text) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.report_stop(name text, host text, pid integer) FROM PUBLIC;
@@ -2347,10 +2470,11 @@ REVOKE ALL ON FUNCTION outbox.require_home() FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.require_home() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.require_object_owner(object text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.require_subscriptions(subscription bigint, subscriber text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.resolve_function(name text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.resolve_function(name text, path text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.retry(delivery bigint) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.retry(delivery bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.retry(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.retry(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.rewatch(relation regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.rewatch(relation regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.ring() FROM PUBLIC;
@@ -2372,12 +2496,15 @@ REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret tex
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[]) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.short_id(object_id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.short_id(object_id text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.signing_secret(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.signing_secret(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.skip(delivery bigint, reason text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.skip(delivery bigint, reason text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.skip_capture(relation oid, operation text, rows bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
@@ -2414,10 +2541,14 @@ GRANT ALL ON FUNCTION outbox.webhook_id(event_uid uuid, subscription_key text) T
 REVOKE ALL ON FUNCTION outbox.why(event text, subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.why(event text, subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.within_allowance(deliveries bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_call(name text, arguments text, returned text, branches text, calls_apart boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_calls() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.write_rendered(object outbox.object, touched outbox.touched[], heads outbox.object_head[], rendered outbox.rendered[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.written(watch integer, slot smallint, events bigint[], since bigint) FROM PUBLIC;
+GRANT SELECT ON TABLE outbox.allowance TO outbox_reader;
+GRANT SELECT ON TABLE outbox.allowance TO outbox_admin;
+GRANT UPDATE(spent) ON TABLE outbox.allowance TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_reader;
 GRANT SELECT ON TABLE outbox.attempt TO outbox_admin;
 GRANT SELECT ON TABLE outbox.attempt_0 TO outbox_reader;
@@ -2488,6 +2619,7 @@ GRANT SELECT(barrier) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(on_exhausted) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(expires_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(max_deliveries) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(gone_reason) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(version) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_at) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(created_by) ON TABLE outbox.subscription TO outbox_reader;
@@ -2503,6 +2635,8 @@ GRANT SELECT ON TABLE outbox.changed TO outbox_reader;
 GRANT SELECT ON TABLE outbox.changed TO outbox_admin;
 GRANT SELECT ON TABLE outbox.dead_letter TO outbox_reader;
 GRANT SELECT,DELETE ON TABLE outbox.dead_letter TO outbox_admin;
+GRANT SELECT ON TABLE outbox.dedupe TO outbox_reader;
+GRANT SELECT ON TABLE outbox.dedupe TO outbox_admin;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_reader;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_relay;
 GRANT SELECT ON TABLE outbox.definition_history TO outbox_admin;

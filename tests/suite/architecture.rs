@@ -9,18 +9,24 @@ type Table = BTreeMap<String, BTreeSet<String>>;
 /// Which module imports which. Nothing below knows anything above; no two of those that act (schema, store,
 /// delivery) know each other.
 const IMPORTS: &[(&str, &[&str])] = &[
-    ("check", &["identity", "screen"]),
+    ("check", &["identity", "screen", "secrets"]),
     (
         "config",
-        &["cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver", "relay"],
+        &[
+            "cli", "conninfo", "delivery", "health", "identity", "metrics", "model", "receiver", "relay",
+            "secrets",
+        ],
     ),
     ("dev", &["cli", "model", "receiver"]),
     ("ops", &["health", "metrics"]),
     (
         "relay",
-        &["schedule", "conninfo", "delivery", "health", "identity", "metrics", "model", "shutdown", "store"],
+        &[
+            "schedule", "conninfo", "delivery", "health", "identity", "metrics", "model", "pem", "screen",
+            "secrets", "shutdown", "store",
+        ],
     ),
-    ("delivery", &["identity", "model"]),
+    ("delivery", &["identity", "model", "pem", "screen", "secrets"]),
     ("status", &["screen"]),
     ("receiver", &["shutdown"]),
     ("store", &["schedule", "conninfo", "database", "model"]),
@@ -37,6 +43,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("pem", &[]),
     ("schema", &[]),
     ("screen", &[]),
+    ("secrets", &[]),
     ("shutdown", &[]),
     ("throwaway", &[]),
 ];
@@ -53,12 +60,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["delivery", "ops", "receiver"]),
     ("ipnet", &["delivery"]),
     ("native_tls", &["database", "delivery", "identity", "pem"]),
-    ("openssl", &["certificates", "check", "pem", "receiver"]),
+    ("openssl", &["certificates", "check", "delivery", "pem", "receiver"]),
     ("postgres_native_tls", &["database"]),
     ("prometheus_client", &["metrics"]),
     ("refinery", &["schema"]),
     ("sd_notify", &["main"]),
-    ("serde_json", &["check", "main", "receiver", "screen", "status", "store"]),
+    ("serde_json", &["check", "delivery", "main", "receiver", "screen", "status", "store"]),
     ("sha2", &["delivery"]),
     ("signal_hook", &["main"]),
     ("standardwebhooks", &["receiver"]),

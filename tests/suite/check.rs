@@ -55,7 +55,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 17] = [
+const MENDED: [(&str, &str, &str); 18] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -102,6 +102,12 @@ const MENDED: [(&str, &str, &str); 17] = [
              update outbox.subscription set status = 'paused' where id = 1",
         "warning subscriptions",
         "subscription 1 of acme is paused, and 1 delivery waits behind it",
+    ),
+    (
+        "begin; set local outbox.reason = 'their URL is wrong';
+            update outbox.subscription set status = 'disabled' where id = 1; commit",
+        "problem subscriptions",
+        "subscription 1 of acme is disabled, and",
     ),
     (
         "insert into outbox.dead_letter (delivery, subscription, event_slot, event_id, attempt, reason)

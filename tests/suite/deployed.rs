@@ -94,8 +94,13 @@ impl Machine {
             assert!(asked.contains(name), "nobody reads {name}: {line:?}");
         }
         if let Command::Run(options) = &cli.command {
-            let settings =
-                config::relay(options, &[], database.map_err(|found| found.problems), None, "here");
+            let settings = config::relay(
+                options,
+                database.map_err(|found| found.problems),
+                None,
+                "here",
+                &BTreeMap::new(),
+            );
             Started::Relay(Box::new(settings.unwrap_or_else(|problem| panic!("{line:?}: {problem}"))))
         } else if let Command::Migrate(_) = &cli.command {
             Started::Migrate(Box::new(database.unwrap_or_else(|problem| panic!("{problem}"))))

@@ -139,3 +139,35 @@ fn only_an_admin_emits() {
         assert_eq!(db.try_psql_as(role, "select outbox.emit('Invoice')").unwrap_err().sqlstate, "42501");
     }
 }
+
+/// The primary key finds an event by its uid, which carries the id: whoever writes events must make it so.
+#[test]
+fn every_event_is_found_by_its_uid_whoever_wrote_it() {
+    let db = with_types("uid_carries_id");
+    db.psql(
+        "create table item (id int primary key, n int);
+         create table whole (id int primary key, n int);
+         create function whole_data(ids integer[]) returns table (id integer, data jsonb) language sql stable as
+             $$ select w.id, to_jsonb(w) from public.whole w where w.id = any (ids) $$;
+         select outbox.watch('item', 'Item'), outbox.define_object('Whole', 'whole', builder => 'whole_data')",
+    );
+    for table in ["item", "whole"] {
+        db.psql(&format!("insert into {table} values (1, 0)"));
+        db.psql(&format!("insert into {table} values (2, 0), (3, 0)"));
+    }
+    db.psql("select outbox.emit('a.b.c')");
+    db.psql("select outbox.emit('a.b.c', dedupe_key => 'once') from generate_series(1, 2)");
+    db.psql("select outbox.ping(min(id)) from outbox.subscription");
+    db.psql("call outbox.backfill('Item')");
+    let uids = "select count(*), count(distinct left(uid::text, 18)) > 6, bool_and(outbox.event_of(uid) = id), \
+        bool_and(uid::text ~ '^.{8}-.{4}-4.{3}-[89ab].{3}-'), \
+        bool_and(exists (select from outbox.find(uid::text) f where f.event = e.id)) from outbox.event e";
+    assert_eq!(db.psql(uids), "12|t|t|t|t");
+    // As if a failover had lost them and their ids were given out again.
+    db.psql("create table lost as select id, uid from outbox.event; delete from outbox.event");
+    db.psql("select setval('outbox.event_id', 1, false)");
+    db.psql("update item set n = 1 where id = 1");
+    let again =
+        "select count(*), count(*) filter (where l.uid = e.uid) from outbox.event e join lost l using (id)";
+    assert_eq!(db.psql(again), "1|0");
+}

@@ -57,6 +57,27 @@ fn the_value_as_text_is_the_body_byte_by_byte() {
     assert_eq!(stage.db.psql("select envelope from outbox.subscription where id = 4"), "app.\"Odd Name\"");
 }
 
+/// One function for many subscriptions that differ in what is known of them elsewhere.
+#[test]
+fn an_envelope_may_ask_which_subscription_it_is_for() {
+    let stage = Stage::new("envelope_subscription");
+    stage.db.psql(
+        "create schema app; create table app.device (subscription bigint primary key, token text);
+         create function app.push(event outbox.event, subscription bigint) returns json language sql stable as $$
+             select json_build_object('to', d.token, 'type', event.type) from app.device d where d.subscription = push.subscription $$",
+    );
+    for device in ["one", "two"] {
+        let id = stage.subscribe_url(&stage.receiver.url(&format!("/{device}")), "envelope => 'app.push'");
+        stage.db.psql(&format!("insert into app.device values ({id}, '{device}')"));
+    }
+    stage.emit(1);
+    stage.once();
+    let mut sent: Vec<_> =
+        stage.receiver.requests().iter().map(|request| request.text().to_owned()).collect();
+    sent.sort();
+    assert_eq!(sent, ["one", "two"].map(|to| format!(r#"{{"to" : "{to}", "type" : "Order.Update"}}"#)));
+}
+
 /// Bodies that subscribers of other systems know, to the byte.
 #[test]
 fn bodies_of_other_systems_can_be_made() {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::doorbell::{ASLEEP, NEVER};
+use crate::installed::installed;
 use crate::published::{add_publisher, publisher};
 use crate::ring::add_helpers;
 use crate::stage::{SOON, Stage};
@@ -226,4 +227,30 @@ fn killed_in_the_middle_each_subscription_gets_it_once() {
     assert_eq!((requests.len(), ids.len()), (1200, 1200));
     assert_eq!(made(db), "0|0");
     drop(relays);
+}
+
+/// A capture looks at a few subscriptions first, and at each kind by itself when there are more.
+#[test]
+fn a_crowd_that_wants_something_else_takes_nobodys_place() {
+    let db = installed("fan_out_crowd");
+    db.psql(
+        "create table item (id int primary key, n int); create table single (id int primary key, n int);
+         insert into item values (1, 0); insert into single values (1, 0);
+         select outbox.watch('item', 'Item', mode => 'each'), outbox.watch('single', 'Single');
+         insert into outbox.subscriber values ('crowd'), ('one');
+         insert into outbox.subscription (subscriber, pattern, url)
+         select 'crowd', o || '.Create', 'https://example.com/' || n
+         from generate_series(1, 300) n, unnest('{Item,Single}'::text[]) o;
+         insert into outbox.subscription (subscriber, pattern, url, object_id)
+         select 'crowd', o || '.Update', 'https://example.com/' || n, 'no ' || n
+         from generate_series(1, 300) n, unnest('{Item,Single}'::text[]) o;
+         select outbox.subscribe('one', o || '.Update', 'https://example.com/') from unnest('{Item,Single}'::text[]) o",
+    );
+    db.psql("update item set n = 1; update single set n = 1");
+    let told = "select e.type, s.subscriber from outbox.delivery d join outbox.event e on e.id = d.event_id \
+        join outbox.subscription s on s.id = d.subscription order by 1, 2";
+    assert_eq!(db.psql(told), "Item.Update|one\nSingle.Update|one");
+    db.psql("delete from outbox.delivery; delete from outbox.subscription where pattern = 'Item.Update' and subscriber = 'one'");
+    db.psql("update item set n = 2");
+    assert_eq!(db.psql(told), "");
 }

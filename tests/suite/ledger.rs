@@ -16,11 +16,11 @@ const HELPERS: &str = "
     create function report(relay text, d bigint, attempt int, class text, outcome text, again boolean \
     default false)
         returns int language sql as $$
-        select outbox.settle(relay, again, array[d], array[attempt], array[o.subscription], array[o.slot], \
+        select (outbox.settle(relay, again, array[d], array[attempt], array[o.subscription], array[o.slot], \
         array[o.event],
             '{10}', '{5}', array[class], array[null::int], array[null::text], array['words'], \
             array[null::text],
-            array[outcome], '{0}') from origin o where o.delivery = d $$;
+            array[outcome], '{0}')).late from origin o where o.delivery = d $$;
     create function expire() returns void language sql as $$
         update outbox.delivery set due_at = clock_timestamp() where leased_by is not null $$;";
 
@@ -272,7 +272,8 @@ const SCRIPTS: &[Script] = &[
         steps: "claim('r1', 1); report('r1', 1, 1, 'rejected', 'dead'); outbox.retry(1); claim('r2', 1); \
                 report('r1', 1, 1, 'rejected', 'dead')",
         open: "1|2|r2",
-        attempts: "r1|1|rejected|dead|f\nr1|1|rejected||t",
+        // Between them the note of who has retried it.
+        attempts: "r1|1|rejected|dead|f\n|0|||f\nr1|1|rejected||t",
         dead: "0",
     },
 ];
@@ -323,11 +324,11 @@ fn settle_says_how_many_reports_were_late() {
     let db = outbox("settle_late", 1, 2);
     db.psql("select claim('r1', 2); select expire(); select claim('r2', 2)");
     let late = db.psql(
-        "select outbox.settle('r1', false, array_agg(delivery), array[1, 2], array_agg(subscription), \
+        "select (outbox.settle('r1', false, array_agg(delivery), array[1, 2], array_agg(subscription), \
             array_agg(slot),
              array_agg(event), '{10,10}', '{5,5}', '{rejected,rejected}', '{500,500}', '{status,status}', \
              '{a,b}', '{c,d}',
-             array[null, null], '{1000,1000}') from (select * from origin order by delivery) o",
+             array[null, null], '{1000,1000}')).late from (select * from origin order by delivery) o",
     );
     assert_eq!(late, "1");
     assert_eq!(db.psql(OPEN), "1|2|r2\n2|2|");
@@ -339,12 +340,12 @@ async fn settles_that_cross_wait_for_each_other_in_one_order() {
     db.psql("select claim('r', 2)");
     let settle = |order: &str| {
         format!(
-            "select outbox.settle('r', false, array_agg(delivery order by delivery {order}), '{{1,1}}',
+            "select (outbox.settle('r', false, array_agg(delivery order by delivery {order}), '{{1,1}}',
                  array_agg(subscription), array_agg(slot), array_agg(event order by delivery {order}), \
                  '{{10,10}}', '{{5,5}}',
                  '{{delivered,delivered}}', '{{200,200}}', array[null, null], array[null, null], \
                  array[null, null],
-                 '{{delivered,delivered}}', array[null, null]::float8[]) from origin"
+                 '{{delivered,delivered}}', array[null, null]::float8[])).late from origin"
         )
     };
     let (dba, up, down) = (db.session().await, db.session().await, db.session().await);

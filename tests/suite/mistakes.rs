@@ -123,8 +123,8 @@ fn answers_that_are_no_success_say_where_to_look() {
     let stage = Stage::new("mistake_answers");
     let url = stage.receiver.url("/hook");
     for (reply, class, sentence) in [
-        (Reply::status(401), "401", "check headers, identity and signing secret"),
-        (Reply::status(403), "403", "check headers, identity and signing secret"),
+        (Reply::status(401), "401", "check headers, auth, identity and signing secret"),
+        (Reply::status(403), "403", "check headers, auth, identity and signing secret"),
         (Reply::status(404), "404", "it takes no POST at this path; check the path of the URL"),
         (Reply::status(405), "405", "it takes no POST at this path; check the path of the URL"),
         (Reply::status(301), "301", "redirects are not followed, subscribe the final URL"),

@@ -61,7 +61,7 @@ fn a_file_is_sent_as_it_is_and_a_refusal_fails() {
     let output = meeting.posts(&["--file", file.to_str().unwrap()]);
     assert_eq!(output.code, 1, "{output:?}");
     expect_text(&output.stdout, "rejected after ");
-    expect_text(&output.stdout, "check headers, identity and signing secret");
+    expect_text(&output.stdout, "check headers, auth, identity and signing secret");
     let request = meeting.receiver.requests().remove(0);
     assert_eq!(request.body, "{\"a\": 12345678901234567890.10}\n");
     assert_eq!(request.header("webhook-signature"), None);

@@ -29,6 +29,8 @@ const RUN_BY: &[(&str, &str)] = &[
     ("What a transaction may say", SHOP),
     ("What would be sent, and why", SHOP),
     ("Sending what is there already", SHOP),
+    ("Subscribing", SHOP),
+    ("Secrets", "tests/suite/restore.rs"),
     ("What is kept, and for how long", SHOP),
     ("At three in the morning", SHOP),
     ("Dumps, restores, copies", "tests/suite/restore.rs"),
@@ -162,7 +164,12 @@ fn the_first_five_minutes() {
         "select not exists (select from outbox.delivery) and not exists (select from outbox.dead_letter)",
     );
     let history = reader.pastes(&walk[2].text[walk[2].text.find("select started_at").unwrap()..]);
-    assert_eq!(history.matches("|acme|").count(), 4, "three failures and a success:\n{history}");
+    assert_eq!(
+        history.matches("|acme|").count(),
+        5,
+        "three failures, who sent it again, a success:\n{history}"
+    );
+    assert!(history.contains("|acme|0||||sent again by "), "{history}");
     assert!(history.contains("|acme|4|delivered|2"), "{history}");
     assert!(!history.contains("lost"), "{history}");
     expect_the_body(
@@ -235,6 +242,7 @@ fn a_shop_from_installing_to_taking_it_away() {
         "What a transaction may say",
         "What would be sent, and why",
         "Sending what is there already",
+        "Subscribing",
     ];
     let mut printed = String::new();
     for title in capture.into_iter().chain(["What is kept, and for how long", "At three in the morning"]) {

@@ -17,6 +17,8 @@ const STARTED: Duration = Duration::from_mins(1);
 pub(super) struct Language {
     /// As its folder is called.
     pub(super) name: &'static str,
+    /// Where that is, in contrib.
+    kind: &'static str,
     /// What must be on the PATH, and an argument with which it does nothing and ends well.
     runtime: Option<(&'static str, &'static str)>,
     /// Which file says what libraries it needs; `./contrib/receivers/prepare` puts a copy beside what it fetches.
@@ -31,6 +33,7 @@ pub(super) struct Language {
 pub(super) const LANGUAGES: [Language; 5] = [
     Language {
         name: "python",
+        kind: "receivers",
         runtime: Some(("python3", "--version")),
         manifest: Some("requirements.txt"),
         command: |_, _| vec!["python3".into(), "receiver.py".into()],
@@ -38,20 +41,15 @@ pub(super) const LANGUAGES: [Language; 5] = [
     },
     Language {
         name: "node",
+        kind: "receivers",
         runtime: Some(("node", "--version")),
         manifest: Some("package-lock.json"),
-        command: |language, home| {
-            // Its modules are looked for beside the program.
-            let program = home.join("receiver.mjs");
-            fs::copy(language.folder().join("receiver.mjs"), &program).unwrap();
-            let modules = language.fetched().join("node_modules");
-            std::os::unix::fs::symlink(modules, home.join("node_modules")).unwrap();
-            vec!["node".into(), shown(&program)]
-        },
+        command: |language, home| in_node(language, home, "receiver.mjs"),
         libraries: None,
     },
     Language {
         name: "go",
+        kind: "receivers",
         runtime: Some(("go", "version")),
         manifest: Some("go.sum"),
         command: |language, home| {
@@ -66,6 +64,7 @@ pub(super) const LANGUAGES: [Language; 5] = [
     },
     Language {
         name: "java",
+        kind: "receivers",
         runtime: Some(("java", "-version")),
         manifest: Some("pom.xml"),
         command: |language, _| {
@@ -76,6 +75,7 @@ pub(super) const LANGUAGES: [Language; 5] = [
     },
     Language {
         name: "rust",
+        kind: "receivers",
         runtime: None,
         manifest: None,
         // cargo builds examples beside the tests.
@@ -88,14 +88,33 @@ pub(super) const LANGUAGES: [Language; 5] = [
     },
 ];
 
+/// The gateway to browsers' push services.
+pub(super) const GATEWAY: Language = Language {
+    name: "webpush",
+    kind: "gateways",
+    runtime: Some(("node", "--version")),
+    manifest: Some("package-lock.json"),
+    command: |language, home| in_node(language, home, "gateway.mjs"),
+    libraries: None,
+};
+
+/// Its modules are looked for beside the program.
+fn in_node(language: &Language, home: &Path, file: &str) -> Vec<String> {
+    let program = home.join(file);
+    fs::copy(language.folder().join(file), &program).unwrap();
+    let modules = language.fetched().join("node_modules");
+    std::os::unix::fs::symlink(modules, home.join("node_modules")).unwrap();
+    vec!["node".into(), shown(&program)]
+}
+
 impl Language {
     /// Where its source is.
     pub(super) fn folder(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/receivers").join(self.name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(self.kind).join(self.name)
     }
 
     /// Where `./contrib/receivers/prepare` puts its libraries.
-    fn fetched(&self) -> PathBuf {
+    pub(super) fn fetched(&self) -> PathBuf {
         Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("receivers").join(self.name)
     }
 
@@ -105,7 +124,7 @@ impl Language {
         let required = std::env::var("OUTBOXD_TEST_RECEIVERS").unwrap_or_default();
         assert!(!required.split_whitespace().any(|name| name == self.name), "{}: {reason}", self.name);
         // Not by the macro, whose words a test that passes does not show.
-        let words = format!("SKIPPED the receiver in {}: {reason}\n", self.name);
+        let words = format!("SKIPPED contrib/{}/{}: {reason}\n", self.kind, self.name);
         std::io::stderr().write_all(words.as_bytes()).unwrap();
         false
     }

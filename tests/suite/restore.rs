@@ -9,7 +9,7 @@ use crate::catalogue;
 use crate::installing::{can_dump_or_says_so, expect_code, expect_text, on};
 use crate::markdown::blocks_of;
 use crate::stage::{SOON, Stage, outboxd};
-use crate::support::{Cluster, ClusterOptions, Database, Output, RelayProcess, shared};
+use crate::support::{Cluster, ClusterOptions, Database, Output, RelayProcess, shared, verify_signature};
 
 /// Everything that a data-only restore brings.
 const ROWS: &str = "select string_agg(t::text, E'\\n' order by t::text) from (
@@ -164,6 +164,29 @@ fn a_full_dump_restores_in_the_same_and_in_another_cluster() {
         assert_eq!(difference(&before, &everything_in(&copy)), [""; 0]);
         expect_a_silent_copy(&stage, &shop, &copy);
     }
+}
+
+#[test]
+fn a_dump_without_signing_secrets_restores_and_each_subscription_is_given_one() {
+    if !can_dump_or_says_so(shared(), "dump without signing secrets") {
+        return;
+    }
+    let house = House::new();
+    let (stage, files) = (shop(&house), tempfile::tempdir().unwrap());
+    let shop = house.database("shop");
+    let secret = shop.psql("select encode(secret, 'hex') from outbox.signing_key");
+    let blocks = blocks_of("README.md", "Secrets");
+    house.run(&blocks[0].text, files.path());
+    house.run(&recipe()[2], files.path());
+    let copy = house.database("shop_copy");
+    assert!(!everything_in(&copy).contains(&secret) && everything_in(&shop).contains(&secret));
+    assert_eq!(copy.try_psql("select outbox.signing_secret(1)").unwrap_err().sqlstate, "OX028");
+    let made = copy.psql(&blocks[1].text);
+    assert_eq!(made, format!("1|acme|{}", copy.psql("select outbox.signing_secret(1)")));
+    copy.psql("select outbox.adopt_database()");
+    assert!(relay_once(&stage, &copy).stdout.starts_with("delivered 6,"));
+    let (_, made) = made.rsplit_once('|').unwrap();
+    verify_signature(made, &stage.receiver.requests()[0]).unwrap();
 }
 
 #[test]

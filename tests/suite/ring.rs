@@ -38,10 +38,10 @@ const HELPERS: &str = "
     end $$;
     create function settle_all(outcome text, relay text default 'r') returns bigint language sql as $$
         with c as materialized (select * from outbox.claim(relay, 1000, '{}', '{}', 0))
-        select coalesce(sum(outbox.settle(relay, false, array[c.delivery], array[c.attempt], array[c.subscription],
+        select coalesce(sum((outbox.settle(relay, false, array[c.delivery], array[c.attempt], array[c.subscription],
             array[c.event_slot], array[c.event_id], '{10}', '{5}',
             array[case outcome when 'delivered' then 'delivered' else 'rejected' end], array[500], array[null::text],
-            array['no'], array[null::text], array[outcome], array[0::float8])), 0) from c $$;
+            array['no'], array[null::text], array[outcome], array[0::float8])).late), 0) from c $$;
     create function place(id bigint) returns text language sql as $$
         select coalesce(string_agg(e.tableoid::regclass::text, ' ' order by 1), 'nowhere') from outbox.event e where
             e.id = $1 $$;

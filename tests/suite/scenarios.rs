@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Instant, SystemTime};
 
 use compare::{Arrived, Known, check};
-use steps::{Step, parse};
+use steps::{Answer, Step, parse};
 
 use crate::demo::demo;
 use crate::demo_open::Demo;
@@ -40,11 +40,13 @@ fn counts(steps: &[Step]) -> Vec<Option<usize>> {
 #[test]
 fn milmove_sends_exactly_what_it_should() {
     let steps = steps_of("milmove");
-    let wanted = [Some(1), Some(0), Some(1), Some(0), Some(2), Some(1), Some(0), Some(1), None];
-    assert_eq!(counts(&steps), wanted);
+    let refused = 8;
+    let wanted = [1, 0, 1, 0, 2, 1, 0, 1, 0, 3, 1, 1, 0, 2, 0];
+    let wanted = wanted.iter().enumerate().map(|(at, n)| (at != refused).then_some(*n));
+    assert_eq!(counts(&steps), wanted.collect::<Vec<_>>());
     let (code, said) = play(&["--scenario", "milmove"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("Exactly the expected requests arrived: 6 in 9 steps, byte for byte"), "{said}");
+    assert!(said.contains("Exactly the expected requests arrived: 13 in 15 steps, byte for byte"), "{said}");
     // What is played is what the file says.
     for step in &steps {
         assert!(said.contains(&format!("-- {}", step.title)), "{} in {said}", step.title);
@@ -57,11 +59,31 @@ fn milmove_sends_exactly_what_it_should() {
 fn ctp_sends_exactly_what_it_should() {
     let steps = steps_of("ctp");
     assert_eq!(counts(&steps), [2, 3, 2, 2, 4, 1, 5, 3].map(Some));
-    let fails = |step: &Step| step.requests.iter().filter(|request| request.answer == 503).count();
+    let fails = |step: &Step| {
+        step.requests.iter().filter(|request| request.answer == Answer::Says(503, None)).count()
+    };
     assert_eq!(steps.iter().map(fails).collect::<Vec<_>>(), [0, 0, 0, 0, 3, 0, 0, 0]);
     let (code, said) = play(&["--scenario", "ctp"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("Exactly the expected requests arrived: 22 in 8 steps, byte for byte"), "{said}");
+}
+
+#[test]
+fn ads_sends_exactly_what_it_should() {
+    let steps = steps_of("ads");
+    assert_eq!(counts(&steps), [3, 1, 1, 2, 1, 5, 4, 0, 5, 4].map(Some));
+    let (code, said) = play(&["--scenario", "ads"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Exactly the expected requests arrived: 26 in 10 steps, byte for byte"), "{said}");
+}
+
+#[test]
+fn webpush_sends_exactly_what_it_should() {
+    let steps = steps_of("webpush");
+    assert_eq!(counts(&steps), [2, 1, 2, 2, 1, 0].map(Some));
+    let (code, said) = play(&["--scenario", "webpush"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("Exactly the expected requests arrived: 8 in 6 steps, byte for byte"), "{said}");
 }
 
 #[test]
@@ -253,8 +275,9 @@ fn a_file_of_steps_that_says_nothing_clear_is_refused() {
         ("-- 1. One\nselect 1;\n--> here POST /\n--> nothing\n", "nothing and something"),
         ("-- 1. One\nselect 1;\n-->   x-a: b\n", "no request stands above"),
         ("-- 1. One\nselect 1;\n--> here POST /\n-->   x-a\n", "neither a header nor a body"),
-        ("-- 1. One\nselect 1;\n--> here POST / answers no\n", "not a status"),
-        ("-- 1. One\nselect 1;\n--> something\n", "neither nothing, error, row nor a request"),
+        ("-- 1. One\nselect 1;\n--> here POST / answers no\n", "no is not a status"),
+        ("-- 1. One\nselect 1;\n--> here POST / says 503\n", "what does it answer?"),
+        ("-- 1. One\nselect 1;\n--> something\n", "neither nothing, error, row, unsent, until nor a request"),
     ] {
         let said = parse(text).unwrap_err();
         assert!(said.contains(why), "{why:?} in {said:?}");

@@ -156,6 +156,21 @@ fn each_trouble_is_in_the_first_lines_with_what_to_do() {
     assert_eq!(run(&db.url(), &["--exit-code"]).code, 0);
     db.psql("update outbox.subscription set status = 'paused'; select outbox.emit('Order.Create')");
     assert_shows(&screen(&db), &[": healthy", "- 1 delivery held back: paused or disabled", "paused"]);
+    db.psql(
+        "begin; set local outbox.reason = 'their URL is wrong';
+            update outbox.subscription set status = 'disabled'; commit",
+    );
+    assert_shows(
+        &screen(&db),
+        &[
+            "NOT HEALTHY, 1 problem",
+            "! subscription 1 of acme is disabled: nothing is sent to it until it is enabled",
+            "  > select outbox.enable(1);",
+            " ago by postgres: their URL is wrong",
+        ],
+    );
+    db.psql("select outbox.enable(1)");
+    assert_shows(&screen(&db), &[": healthy"]);
 }
 
 #[test]

@@ -71,9 +71,11 @@ fn the_command_and_the_environment_are_those_of_a_relay() {
     assert!(value("EnvironmentFile") == "/etc/outboxd/outboxd.env" && value("User") == "outboxd");
 
     // What is commented out is a choice, and must be one.
+    machine.private_file("/etc/outboxd/secrets/acme-token", "a secret");
     let choices = example.lines().filter_map(|line| line.strip_prefix('#'));
     environment.extend(assignments(choices.filter(|line| line.contains('=') && !line.starts_with(' '))));
-    machine.relay(&["run"], &environment);
+    let settings = machine.relay(&["run"], &environment);
+    assert!(settings.secrets.get("acme-token").is_some());
 }
 
 #[test]

@@ -16,10 +16,10 @@ fn some_of_everything(hint: &str) -> Database {
          create table claimed as select * from outbox.claim('r', 100, '{}', '{}', 0);
          create function report(d bigint, c text, s int, e text, o text, pause float8) returns int language \
          sql as $$
-             select outbox.settle('r', false, array[d], array[attempt], array[subscription], \
+             select (outbox.settle('r', false, array[d], array[attempt], array[subscription], \
              array[event_slot],
                  array[event_id], '{10}', '{5}', array[c], array[s], array[e], array[e], array['said no'], \
-                 array[o], array[pause])
+                 array[o], array[pause])).late
              from claimed where delivery = d $$;
          select report(2, 'rejected', 503, 'status', null, 3600000), report(3, 'not_sent', null, 'refused', \
          'dead', null),

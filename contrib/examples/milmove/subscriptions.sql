@@ -41,9 +41,10 @@ as $$
         'updatedAt', '0001-01-01T00:00:00.000Z'))
 $$;
 
--- The Prime hears of what others do, not of what it has done itself (exclude_source).
+-- The Prime hears of what others do, not of what it has done itself (exclude_source). Payment requests are tried as MilMove's own
+-- client does it: three times at once, then each minute, only 200 will do; after 30 minutes it is more severe, after four hours over.
 select outbox.subscribe('Prime McPrime Contractor', 'PaymentRequest.Update', :'prime', identity => 'prime',
-    exclude_source => 'prime', envelope => 'public.prime_notification');
+    exclude_source => 'prime', envelope => 'public.prime_notification', schedule => 'milmove');
 select outbox.subscribe('Prime McPrime Contractor', 'MTOShipment.Update', :'prime', identity => 'prime',
     exclude_source => 'prime', envelope => 'public.prime_notification');
 select outbox.subscribe('Prime McPrime Contractor', 'Shipment.Approve', :'prime', identity => 'prime',

@@ -220,6 +220,7 @@ impl Lookout {
                  join outbox.subscription s on s.id = a.subscription \
                  left join outbox.delivery d on d.id = a.delivery and d.attempt = a.attempt and d.leased_by is null \
              where a.slot = any ({SLOTS}) and a.id >= {} and a.class is distinct from 'delivered' \
+                 and (a.class is not null or a.outcome is not null) \
              order by a.id limit {FAILURES_MAX}",
             self.attempts_from
         ));

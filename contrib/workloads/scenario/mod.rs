@@ -2,11 +2,13 @@
 //! played from nothing; each step says which requests must come of it, and exactly those must arrive.
 
 mod compare;
+mod examples;
 mod show;
 mod steps;
 
 use compare::{Arrived, Known};
-use steps::{Step, Wanted};
+pub(crate) use examples::{ADS, CTP, MILMOVE, WEBPUSH};
+use steps::{Answer, Step, Wanted};
 
 use crate::live::Lines;
 use crate::stage::{Place, SOON, Stage};
@@ -14,85 +16,22 @@ use crate::support::{Reply, verify_signature};
 
 /// The role of whoever installs; it owns schema outbox.
 const ADMIN: &str = "postgres";
-/// Nothing is open any more, or something went wrong that no step asks for.
-const SETTLED: &str = "select not exists (select from outbox.delivery) and not exists (select from outbox.fan_out) \
-         or exists (select from outbox.attempt where class in ('not_sent', 'unknown'))";
-/// What went wrong first.
-const UNSENT: &str = "select s.subscriber || ': ' || a.error \
+/// Nothing is open any more that may be sent.
+const SETTLED: &str = "not exists (select from outbox.delivery d join outbox.subscription s on s.id = d.subscription \
+     where s.status in ('active', 'failing')) and not exists (select from outbox.fan_out)";
+/// What got no answer since an attempt: error class and subscriber, then the error.
+const UNANSWERED: &str = "select a.error_class || ' ' || s.subscriber || E'\t' || a.error \
      from outbox.attempt a join outbox.subscription s on s.id = a.subscription \
-     where a.class in ('not_sent', 'unknown') order by a.id limit 1";
+     where a.class in ('not_sent', 'unknown') and a.id > ";
 
 /// An example, as its folder has it.
 pub(crate) struct Scenario {
     /// The receivers; the name of each is also the psql variable that holds its URL.
     pub(crate) places: &'static [Place],
     /// What is installed, in this order: name and text.
-    files: &'static [(&'static str, &'static str)],
-    steps: &'static str,
-    lines: Lines,
-}
-
-macro_rules! files {
-    ($folder:literal) => {
-        &[
-            ("roles.sql", include_str!(concat!("../../examples/", $folder, "/roles.sql"))),
-            ("schema.sql", include_str!(concat!("../../examples/", $folder, "/schema.sql"))),
-            ("objects.sql", include_str!(concat!("../../examples/", $folder, "/objects.sql"))),
-            ("subscriptions.sql", include_str!(concat!("../../examples/", $folder, "/subscriptions.sql"))),
-        ]
-    };
-}
-
-/// Notifications to the Prime, and to an audit partner with another certificate.
-pub(crate) const MILMOVE: Scenario = Scenario {
-    places: &[
-        Place {
-            name: "prime",
-            path: "/support/v1/webhook-notify",
-            identity: "prime",
-            common_name: "milmove-to-prime",
-        },
-        Place { name: "audit", path: "/audit/shipments", identity: "audit", common_name: "milmove-to-audit" },
-    ],
-    files: files!("milmove"),
-    steps: include_str!("../../examples/milmove/steps.sql"),
-    lines: Lines {
-        change: &[
-            "update payment_requests set status = 'PAID', updated_at = now() where payment_request_number = '1234-5678-1';",
-            "update addresses set street_address_1 = '1 Main St' where city = 'Austin';",
-            "update moves set available_to_prime_at = now() where locator = 'NOTYET';",
-            "update payment_requests set status = 'TPPS_RECEIVED', updated_at = now();",
-        ],
-        rollback: "begin; update mto_shipments set status = 'APPROVED'; rollback;",
-        crowd: None,
-    },
-};
-
-/// Events of customers and vehicles, dispatched to downstream systems.
-pub(crate) const CTP: Scenario = Scenario {
-    places: &[
-        place("CUSTOMER_CENTRAL_SYNC_URI", "/customer-central"),
-        place("SERVCO_SYNC_URI", "/servco"),
-        place("TC_SAFETY_SYNC_URI", "/tc-safety"),
-        place("TC_SYNC_URI", "/tc"),
-        place("ROADSIDE_SYNC_URI", "/roadside"),
-    ],
-    files: files!("ctp"),
-    steps: include_str!("../../examples/ctp/steps.sql"),
-    lines: Lines {
-        change: &[
-            "insert into customer_account values ('guid-2', 'Grace', 'Hopper', 'grace@example.com');",
-            "begin; set local outbox.header.X_CorrelationId = 'by hand';",
-            "  insert into vehicle_subscription values ('guid-2', 'VIN2', 'TRIAL'); commit;",
-            "update vehicle_subscription set status = 'ACTIVE';",
-        ],
-        rollback: "begin; delete from vehicle_subscription; rollback;",
-        crowd: None,
-    },
-};
-
-const fn place(name: &'static str, path: &'static str) -> Place {
-    Place { name, path, identity: "default", common_name: "ctp-dispatcher" }
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) steps: &'static str,
+    pub(crate) lines: Lines,
 }
 
 /// Installs a scenario and plays its steps, or others in their place.
@@ -138,14 +77,19 @@ fn take(stage: &Stage, step: &Step, variables: &str, known: &mut Known) -> Resul
     show::step(step);
     for station in &stage.stations {
         let is_here = |wish: &&Wanted| wish.receiver == station.place.name;
-        let answers: Vec<u16> = step.requests.iter().filter(is_here).map(|wish| wish.answer).collect();
+        let answers: Vec<_> = step.requests.iter().filter(is_here).map(|wish| wish.answer.clone()).collect();
         station.receiver.clear();
-        station
-            .receiver
-            .reply_with(move |_, nth| Reply::status(answers.get(nth - 1).copied().unwrap_or(200)));
+        station.receiver.reply_with(move |_, nth| answers.get(nth - 1).map_or_else(Reply::default, reply));
     }
+    let mark = stage.database.psql("select coalesce(max(id), 0) from outbox.attempt");
     let printed = stage.database.try_psql(&format!("{variables}{}", step.sql));
-    stage.database.wait_until(SETTLED, SOON);
+    let unanswered = format!("{UNANSWERED}{mark} order by a.id");
+    let hanging = step.requests.iter().filter(|wish| wish.answer == Answer::Hangs).count();
+    let expected = step.unsent.len() + hanging;
+    let until = step.until.as_deref().unwrap_or(SETTLED);
+    // Over as well when something went wrong that the step does not ask for.
+    let over = format!("select ({until}) or (select count(*) from ({unanswered}) u) > {expected}");
+    stage.database.wait_until(&over, SOON);
     let mut arrived = arrived(stage);
     arrived.sort_by_key(|arrived| arrived.request.arrived);
     for arrived in &arrived {
@@ -162,16 +106,40 @@ fn take(stage: &Stage, step: &Step, variables: &str, known: &mut Known) -> Resul
             }
         }
     }
-    let unsent = stage.database.psql(UNSENT);
-    if !unsent.is_empty() {
-        return Err(format!("a request did not get through, to {unsent}"));
-    }
+    unsent(step, hanging, &stage.database.psql(&unanswered))?;
     for arrived in &arrived {
         signature(stage, arrived)?;
     }
     let outcome = compare::check(&step.requests, &arrived, known);
     show::verdict(step, outcome.is_ok());
     outcome.map(|()| arrived.len())
+}
+
+fn reply(answer: &Answer) -> Reply {
+    match answer {
+        Answer::Takes => Reply::default(),
+        Answer::Says(status, None) => Reply::status(*status),
+        Answer::Says(status, Some((name, value))) => Reply::status(*status).header(name, value),
+        Answer::Hangs => Reply::hang(),
+    }
+}
+
+/// What got no answer must be what the step says: those that hang, and those that reach nobody.
+fn unsent(step: &Step, mut hanging: usize, unanswered: &str) -> Result<(), String> {
+    let mut wanted = step.unsent.clone();
+    for line in unanswered.lines() {
+        let (what, error) = line.split_once('\t').unwrap_or((line, ""));
+        if let Some(at) = wanted.iter().position(|wish| wish == what) {
+            wanted.remove(at);
+        } else if hanging > 0 && what.starts_with("timeout ") {
+            hanging -= 1;
+        } else {
+            let subscriber = what.split_once(' ').map_or(what, |(_, subscriber)| subscriber);
+            return Err(format!("a request did not get through, to {subscriber}: {error}"));
+        }
+        println!("  → {what}: {error}");
+    }
+    if wanted.is_empty() { Ok(()) } else { Err(format!("got through, and should not: {wanted:?}")) }
 }
 
 fn arrived(stage: &Stage) -> Vec<Arrived<'_>> {
@@ -207,7 +175,7 @@ fn rows(step: &Step, printed: &str, known: &mut Known) -> Result<(), String> {
 
 /// The ledger must tell the same story as the receivers.
 fn books(stage: &Stage, arrived: usize) -> Result<(), String> {
-    let sql = "select count(*) from outbox.attempt where class is not null";
+    let sql = "select count(*) from outbox.attempt where class <> 'not_sent'";
     let recorded: usize = stage.database.psql(sql).parse().unwrap_or(0);
     if recorded == arrived {
         Ok(())

@@ -13,6 +13,10 @@ pub(crate) struct Step {
     pub(crate) rows: Vec<String>,
     /// The SQL must fail with this code and a message that has this text.
     pub(crate) error: Option<(String, String)>,
+    /// Attempts that no receiver sees: error class and subscriber, as `connect z`.
+    pub(crate) unsent: Vec<String>,
+    /// An SQL expression that is true when the step is over; otherwise it is when nothing is open that may be sent.
+    pub(crate) until: Option<String>,
     /// It is said that nothing comes of it.
     nothing: bool,
 }
@@ -25,10 +29,22 @@ pub(crate) struct Wanted {
     pub(crate) method: String,
     pub(crate) path: String,
     /// What the receiver says to it.
-    pub(crate) answer: u16,
+    pub(crate) answer: Answer,
     /// All headers that are not on every request.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
+}
+
+/// What a receiver says to a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// 200.
+    #[default]
+    Takes,
+    /// A status, and perhaps a header.
+    Says(u16, Option<(String, String)>),
+    /// Nothing.
+    Hangs,
 }
 
 /// Reads a file of steps. `-- 1. …` begins a step; what stands above the first belongs to none.
@@ -68,7 +84,9 @@ fn is_title(rest: &str) -> bool {
 
 impl Step {
     fn is_decided(&self) -> bool {
-        self.nothing || self.error.is_some() || !self.requests.is_empty() || !self.rows.is_empty()
+        self.nothing
+            || self.error.is_some()
+            || !(self.requests.is_empty() && self.rows.is_empty() && self.unsent.is_empty())
     }
 
     /// Takes what stands behind an arrow. More than one blank before it: it goes on with the request above.
@@ -88,19 +106,36 @@ impl Step {
                 self.error = Some(((*code).to_owned(), message.to_owned()));
             }
             ["row", ..] => self.rows.push(text[3..].trim().to_owned()),
-            [receiver, method, path] => self.requests.push(Wanted::new(receiver, method, path, 200)),
-            [receiver, method, path, "answers", status] => {
-                let status = status.parse().map_err(|_| "not a status")?;
-                self.requests.push(Wanted::new(receiver, method, path, status));
+            ["unsent", ..] => self.unsent.push(text[6..].trim().to_owned()),
+            ["until", ..] => self.until = Some(text[5..].trim().to_owned()),
+            [receiver, method, path, answer @ ..] => {
+                self.requests.push(Wanted::new(receiver, method, path, Answer::read(answer)?));
             }
-            _ => return Err("neither nothing, error, row nor a request".to_owned()),
+            _ => return Err("neither nothing, error, row, unsent, until nor a request".to_owned()),
         }
         Ok(())
     }
 }
 
+impl Answer {
+    /// `answers 503`, `answers 429 retry-after: 2`, `hangs`, or nothing.
+    fn read(words: &[&str]) -> Result<Self, String> {
+        let status = |word: &str| word.parse().map_err(|_| format!("{word} is not a status"));
+        match words {
+            [] => Ok(Self::Takes),
+            ["hangs"] => Ok(Self::Hangs),
+            ["answers", code] => Ok(Self::Says(status(code)?, None)),
+            ["answers", code, name, value @ ..] if name.ends_with(':') => {
+                let header = (name.trim_end_matches(':').to_owned(), value.join(" "));
+                Ok(Self::Says(status(code)?, Some(header)))
+            }
+            _ => Err("what does it answer?".to_owned()),
+        }
+    }
+}
+
 impl Wanted {
-    fn new(receiver: &str, method: &str, path: &str, answer: u16) -> Self {
+    fn new(receiver: &str, method: &str, path: &str, answer: Answer) -> Self {
         let (receiver, method, path) = (receiver.to_owned(), method.to_owned(), path.to_owned());
         Self { receiver, method, path, answer, headers: Vec::new(), body: String::new() }
     }

@@ -150,6 +150,7 @@ fn settings(ground: &Ground, identities: Identities) -> Settings {
         identities,
         named: Named::default(),
         guard: guard(ground),
+        secrets: outboxd::secrets::Secrets::default(),
         name: ground.name.clone(),
         host: host_name(),
         poll: std::time::Duration::from_secs(5),

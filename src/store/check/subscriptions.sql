@@ -1,4 +1,4 @@
--- Subscriptions with trouble: failing, stalled, held back with work waiting, with dead letters. $1: how many of each, the worst first.
+-- Subscriptions with trouble: failing, disabled, stalled, paused with work waiting, with dead letters. $1: how many of each, the worst first.
 with buried as materialized (
     select l.subscription, count(*) as dead from outbox.dead_letter l group by l.subscription
 ), stalled as materialized (
@@ -20,12 +20,27 @@ select json_build_object(
         from (
             select s.id, s.subscriber, h.consecutive_failures, h.failing_since, h.last_error
             from outbox.subscription_health h join outbox.subscription s on s.id = h.subscription
-            where h.consecutive_failures > 0 and s.status <> 'gone'
+            where h.consecutive_failures > 0 and s.status not in ('gone', 'disabled')
             order by h.consecutive_failures desc, s.id limit $1
         ) f),
     'failing_in_all', (
         select count(*) from outbox.subscription_health h join outbox.subscription s on s.id = h.subscription
-        where h.consecutive_failures > 0 and s.status <> 'gone'),
+        where h.consecutive_failures > 0 and s.status not in ('gone', 'disabled')),
+    'disabled', (
+        select coalesce(json_agg(json_build_object('id', d.id, 'subscriber', d.subscriber, 'while_off', d.while_off, 'open', d.open,
+            'changed_by', d.changed_by, 'reason', d.reason)), '[]')
+        from (
+            select s.id, s.subscriber, s.while_off, o.open, c.changed_by, c.reason
+            from outbox.subscription s
+                cross join lateral (select count(*) as open from outbox.delivery d where d.subscription = s.id) o
+                left join lateral (
+                    select n.changed_by, n.reason from outbox.subscription_change n
+                    where n.subscription = s.id order by n.id desc limit 1
+                ) c on true
+            where s.status = 'disabled'
+            order by o.open desc, s.id limit $1
+        ) d),
+    'disabled_in_all', (select count(*) from outbox.subscription s where s.status = 'disabled'),
     'buried', (
         select coalesce(json_agg(json_build_object('id', b.subscription, 'subscriber', b.subscriber, 'dead', b.dead)), '[]')
         from (
@@ -45,7 +60,7 @@ select json_build_object(
             select s.id, s.subscriber, s.status, o.open
             from outbox.subscription s
                 cross join lateral (select count(*) as open from outbox.delivery d where d.subscription = s.id) o
-            where s.status in ('paused', 'disabled') and o.open > 0
+            where s.status = 'paused' and o.open > 0
             order by o.open desc, s.id limit $1
         ) h)
 )::text

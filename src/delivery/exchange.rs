@@ -1,0 +1,156 @@
+//! A request over a connection, kept or new, and the answer to it within its limits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::http::response::Parts;
+use hyper::{Request, Response};
+use tokio::time::{Instant as Deadline, timeout, timeout_at};
+
+use super::connect::{Connection, connect};
+use super::endpoint::{Destination, Endpoint};
+use super::facts;
+use super::failure::Failure;
+use super::pool::Pool;
+use crate::model::Class;
+
+/// How much of a response body is read before the connection is given up instead.
+const RESPONSE_READ_MAX: usize = 64 * 1024;
+/// How much of it is kept in the ledger.
+pub(super) const RESPONSE_KEPT_MAX: usize = 4 * 1024;
+/// After a 2xx head the delivery is a success; its body gets this long, so that the connection can be used again.
+const BODY_LIMIT: Duration = Duration::from_secs(2);
+
+/// One way to a subscriber.
+pub(super) struct Via<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) pool: &'a Pool,
+    pub(super) destination: Destination,
+    /// How much of an answer is read beyond what is kept.
+    pub(super) margin: usize,
+    /// What is known of the connection in use.
+    pub(super) tls: &'a mut Option<Arc<str>>,
+}
+
+/// The answer of a subscriber: all of its head, the beginning of its body.
+pub(super) struct Answer {
+    pub(super) head: Parts,
+    pub(super) body: Bytes,
+    /// Whether nothing of the body is missing.
+    pub(super) whole: bool,
+}
+
+type Unsent = Option<Request<Full<Bytes>>>;
+
+impl Via<'_> {
+    /// Sends a request and reads what comes back.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
+        let result = self.try_exchange(request, deadline).await;
+        self.pool.rollover.sent(&self.destination, result.as_ref().map(drop));
+        result
+    }
+
+    /// Sends the request and reads the answer. A kept connection that turns out to be closed before anything was written
+    /// is replaced by a fresh one: the subscriber cannot have seen the request.
+    async fn try_exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
+        let mut request = request;
+        while let Some(mut connection) = self.pool.take(&self.destination) {
+            self.tls.clone_from(&connection.tls);
+            match self.send(&mut connection, request, deadline, false).await {
+                Ok(response) => return Ok(self.read(connection, response, deadline).await),
+                Err((_, Some(unsent))) => request = unsent,
+                Err((failure, None)) => return Err(failure),
+            }
+        }
+        // What we are about to show, if it does not come to a connection.
+        *self.tls = self.destination.tls.as_ref().map(|identity| facts::told(identity, None));
+        let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
+        let mut connection = timeout_at(until, connect(&self.destination, &self.pool.dialler, until))
+            .await
+            .map_err(|_| self.late(until == deadline))??;
+        self.tls.clone_from(&connection.tls);
+        if let Some(peer) = &connection.peer {
+            self.pool.peers().note(&self.destination, peer);
+        }
+        match self.send(&mut connection, request, deadline, true).await {
+            Ok(response) => Ok(self.read(connection, response, deadline).await),
+            Err((failure, _)) => Err(failure),
+        }
+    }
+
+    /// There was no connection when the attempt's deadline, or that for connecting, had passed.
+    fn late(&self, all: bool) -> Failure {
+        let when = "before it had a connection";
+        if all {
+            Failure::deadline(self.endpoint.deadline, Class::NotSent, when)
+        } else {
+            Failure::connect_deadline(self.endpoint.connect_deadline, when)
+        }
+    }
+
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+        deadline: Deadline,
+        fresh: bool,
+    ) -> Result<Response<Incoming>, (Failure, Unsent)> {
+        match timeout_at(deadline, connection.sender.try_send_request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(mut error)) => {
+                let unsent = error.take_message();
+                Err((Failure::from_hyper(error.error(), &self.destination, fresh), unsent))
+            }
+            Err(_) => Err((
+                Failure::deadline(self.endpoint.deadline, Class::Unknown, "before the subscriber answered"),
+                None,
+            )),
+        }
+    }
+
+    /// Reads the body within its limits and keeps the connection if that got to the end of it. Also says whether
+    /// that is all of it.
+    async fn read(&self, connection: Connection, response: Response<Incoming>, deadline: Deadline) -> Answer {
+        let (head, mut body) = response.into_parts();
+        let mut kept = Vec::new();
+        let whole = async {
+            let mut seen = 0;
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else { return false };
+                let Some(data) = frame.data_ref() else { continue };
+                seen += data.len();
+                let room = RESPONSE_KEPT_MAX + self.margin - kept.len();
+                kept.extend_from_slice(&data[..data.len().min(room)]);
+                if seen > RESPONSE_READ_MAX {
+                    return false;
+                }
+            }
+            true
+        };
+        let limit = deadline.min(Deadline::now() + BODY_LIMIT);
+        let whole = timeout_at(limit, whole).await.unwrap_or(false);
+        let cut = kept.len() >= RESPONSE_KEPT_MAX + self.margin;
+        if whole {
+            self.keep(connection).await;
+        }
+        Answer { head, body: Bytes::from(kept), whole: whole && !cut }
+    }
+
+    /// The connection's task may need a moment to see that the response is over.
+    async fn keep(&self, mut connection: Connection) {
+        if let Ok(Ok(())) = timeout(Duration::from_millis(50), connection.sender.ready()).await {
+            self.pool.put(&self.destination, connection);
+        }
+    }
+}
