@@ -1,6 +1,8 @@
 //! From options to settings that hold: everything is checked before anything starts, and every problem is told at once.
 
+mod guard;
 mod listen;
+mod named;
 mod post;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::relay::Settings;
 use crate::secrets::Secrets;
+pub use guard::{guard, own_database, own_listener};
 pub use listen::{certificate_names, listen};
+pub use named::{ENDPOINT, named};
 pub use post::endpoint;
 
 /// Looking at files more often than this is no use to anybody.
@@ -28,10 +32,10 @@ pub struct ConfigError(pub Vec<String>);
 /// The settings of a relay.
 ///
 /// `database` and `listen` are what became of the connection strings, `host` this machine's name,
-/// `environment` where secrets may be.
+/// `environment` where secrets and named endpoints may be.
 ///
 /// # Errors
-/// All problems of the options, the certificates and the connection string together.
+/// All problems of the options, the certificates, the named endpoints and the connection string together.
 pub fn relay(
     options: &Run,
     database: Result<Conninfo, Vec<String>>,
@@ -45,6 +49,9 @@ pub fn relay(
     let grace = number("--grace-s", &options.grace_s, 0, 3600, &mut problems);
     let name = name(options.name.as_deref(), host, &mut problems);
     let identities = identities(options).map_err(|found| problems.extend(found.0));
+    let named = named(options.endpoints.as_deref(), environment);
+    let named = named.map_err(|found| problems.extend(found.0));
+    let mut guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let secrets = secrets(options, environment).map_err(|found| problems.extend(found.0));
     let _ = reload_pause(options).map_err(|found| problems.extend(found.0));
     let ops = ops_listen(options).map_err(|found| problems.extend(found.0));
@@ -52,22 +59,32 @@ pub fn relay(
     let listen = listen.transpose().map_err(|found| {
         problems.extend(found.iter().map(|problem| format!("--listen-url: {problem}")));
     });
-    match (identities, secrets, database, listen) {
-        (Ok(identities), Ok(secrets), Ok(database), Ok(listen)) if problems.is_empty() => Ok(Settings {
-            listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
-            database,
-            identities,
-            secrets,
-            name,
-            host: host.to_owned(),
-            poll: Duration::from_millis(poll),
-            in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
-            grace: Duration::from_secs(grace),
-            once: options.once,
-            measure: ops.is_ok_and(|address| address.is_some()),
-            metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
-            health: Health::default(),
-        }),
+    if let Ok(guard) = &mut guard {
+        let servers = [database.as_ref().ok(), listen.as_ref().ok().and_then(Option::as_ref)];
+        servers.into_iter().flatten().flat_map(own_database).for_each(|own| guard.protect(own));
+    }
+    match (identities, secrets, named, guard, database, listen) {
+        (Ok(identities), Ok(secrets), Ok(named), Ok(guard), Ok(database), Ok(listen))
+            if problems.is_empty() =>
+        {
+            Ok(Settings {
+                listen: listen.or_else(|| Some(database.clone())).filter(|_| !options.no_listen),
+                database,
+                identities,
+                secrets,
+                named,
+                guard,
+                name,
+                host: host.to_owned(),
+                poll: Duration::from_millis(poll),
+                in_flight_max: usize::try_from(in_flight_max).unwrap_or(1),
+                grace: Duration::from_secs(grace),
+                once: options.once,
+                measure: ops.is_ok_and(|address| address.is_some()),
+                metrics: Metrics::new(env!("CARGO_PKG_VERSION")),
+                health: Health::default(),
+            })
+        }
         _ => Err(ConfigError(problems)),
     }
 }
@@ -153,6 +170,8 @@ mod tests {
         Run {
             once: false,
             identities: Some("/nowhere".into()),
+            endpoints: Some("/nowhere".into()),
+            allow_address: vec!["everywhere".to_owned()],
             secrets: None,
             reload_ms: "10000".to_owned(),
             name: Some(name.to_owned()),
@@ -181,8 +200,13 @@ mod tests {
             ]
         );
         assert!(problems.0[3].starts_with("the identities folder /nowhere cannot be read"), "{problems}");
-        assert!(problems.0[4].starts_with("--ops-listen is \"9464x\": it must be a port"), "{problems}");
-        assert_eq!(problems.0[5], "no host");
+        assert!(problems.0[4].starts_with("--endpoints /nowhere: it cannot be read"), "{problems}");
+        assert!(
+            problems.0[5].starts_with("--allow-address is \"everywhere\": it must be a network"),
+            "{problems}"
+        );
+        assert!(problems.0[6].starts_with("--ops-listen is \"9464x\": it must be a port"), "{problems}");
+        assert_eq!(problems.0[7], "no host");
     }
 
     #[test]

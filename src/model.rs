@@ -81,8 +81,10 @@ pub struct Subscription {
     pub id: i64,
     /// Rises with every change of the row.
     pub version: i32,
-    /// Where to POST.
+    /// Where to POST: a URL, or `endpoint:NAME` and what is added to the URL of that name.
     pub url: String,
+    /// Whether the URL of a name may be one without TLS.
+    pub http_allowed: bool,
     /// Extra request headers.
     pub headers: Vec<(String, String)>,
     /// Name of the client certificate and CA to use; `None` is the relay's default.
@@ -183,6 +185,7 @@ impl Default for Subscription {
             id: 0,
             version: 0,
             url: String::new(),
+            http_allowed: false,
             headers: Vec::new(),
             identity: None,
             auth: None,

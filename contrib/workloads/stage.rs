@@ -13,6 +13,9 @@ use crate::support::{
 /// Longer than anything should take.
 pub(crate) const SOON: Duration = Duration::from_mins(1);
 
+/// Where all subscribers are.
+const HERE: &str = "127.0.0.0/8";
+
 /// What a server needs from its start on, so that later it can be told to log who commits what (see `live`).
 const TELLING: [&str; 5] = [
     "logging_collector = on",
@@ -90,7 +93,7 @@ impl Stage {
 
     /// Starts a relay and waits until it runs.
     pub(crate) fn relay(&self) -> RelayProcess {
-        println!("$ outboxd run --identities {}", self.identities.display());
+        println!("$ outboxd run --allow-address {HERE} --identities {}", self.identities.display());
         let relay = self.start_relay();
         relay.wait_for_line("running", SOON);
         relay
@@ -99,8 +102,8 @@ impl Stage {
     /// Starts a relay, which goes when we do.
     pub(crate) fn start_relay(&self) -> RelayProcess {
         let (url, identities) = (self.database.url(), self.identities.display().to_string());
-        let relay =
-            self.outboxd.spawn(&["run", "--identities", &identities], &[("DATABASE_URL", url.as_str())]);
+        let arguments = ["run", "--allow-address", HERE, "--identities", &identities];
+        let relay = self.outboxd.spawn(&arguments, &[("DATABASE_URL", url.as_str())]);
         self.guard.relay(Some(relay.pid()));
         relay
     }
@@ -113,7 +116,8 @@ impl Stage {
     /// What to paste into a shell for a relay like ours.
     pub(crate) fn relay_line(&self) -> String {
         let (binary, identities) = (self.binary.display(), self.identities.display());
-        format!("{binary} run --database-url '{}' --identities {identities}", self.database.tcp_url())
+        let url = self.database.tcp_url();
+        format!("{binary} run --database-url '{url}' --allow-address {HERE} --identities {identities}")
     }
 
     /// The subscriber, or the first of several.

@@ -3,7 +3,7 @@ language sql immutable parallel safe
 as $$
     -- A URL without its query, which may hold a token: what views show.
     -- Arguments: url.
-    -- Returns: scheme, host and path.
+    -- Returns: scheme, host and path, or endpoint:NAME and path.
     -- Touches: nothing.
     select split_part(endpoint.url, '?', 1)
 $$;

@@ -6,13 +6,15 @@ set search_path = pg_catalog, pg_temp
 as $$
     -- What a relay needs to send to subscriptions; it asks when outbox.claim() shows a version that it does not know.
     -- Arguments: subscriptions, their ids.
-    -- Returns: one row each: settings, by the names of the columns of outbox.subscription, spans of time in milliseconds; signing
-    --   secrets: only outbox_relay may call this. settings.signing_keys says of each secret, in the same order, its kind, the name by
-    --   which the relay knows one that is null here, and in how many milliseconds it ends.
-    -- Touches: select outbox.subscription, outbox.signing_key.
+    -- Returns: one row each: settings, by the names of the columns of outbox.subscription, spans of time in milliseconds, and
+    --   http_allowed, for what the relay's name of an endpoint leads to; signing secrets: only outbox_relay may call this.
+    --   settings.signing_keys says of each secret, in the same order, its kind, the name by which the relay knows one that is null
+    --   here, and in how many milliseconds it ends.
+    -- Touches: select outbox.subscription, outbox.signing_key, outbox.setting.
     select s.id, s.version,
         jsonb_build_object(
-            'url', s.url, 'headers', s.headers, 'identity', s.identity, 'auth', s.auth,
+            'url', s.url, 'http_allowed', (select o.http_allowed from outbox.setting o),
+            'headers', s.headers, 'identity', s.identity, 'auth', s.auth,
             'format', case when s.envelope is null then s.format else 'envelope' end,
             'concurrency', s.concurrency,
             'connect_deadline', extract(epoch from s.connect_deadline) * 1000, 'deadline', extract(epoch from s.deadline) * 1000,

@@ -1,4 +1,4 @@
-//! Where POSTs go: identities that subscriptions name, plain HTTP, and what a handshake came to.
+//! Where POSTs go: endpoints and identities that subscriptions name, plain HTTP, and what a handshake came to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,10 +17,59 @@ pub struct Destination {
     pub subscriber: String,
     /// The URL without its query.
     pub endpoint: String,
+    /// `endpoint:NAME`, where the subscription has that.
+    pub name: Option<String>,
     /// The identity that is named, if one is.
     pub identity: Option<String>,
     /// How many subscriptions go there.
     pub subscriptions: usize,
+}
+
+/// Puts URLs in the place of names, which become `name`. What `resolve` does not know is left out and told.
+pub fn resolved(facts: &mut Value, resolve: impl Fn(&str) -> Result<String, String>) -> Vec<Finding> {
+    let Some(all) = facts["destinations"].as_array_mut() else { return Vec::new() };
+    let mut unknown: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    all.retain_mut(|one| {
+        let endpoint = text(one, "endpoint").to_owned();
+        if !endpoint.starts_with("endpoint:") {
+            return true;
+        }
+        match resolve(&endpoint) {
+            Ok(url) => {
+                let name = endpoint.split('/').next().unwrap_or_default();
+                known.insert(name.to_owned());
+                one["name"] = name.into();
+                // Its query may hold a token.
+                one["endpoint"] = url.split('?').next().unwrap_or_default().into();
+                true
+            }
+            Err(problem) => {
+                unknown.entry(problem).or_default().push(whole(one, "id"));
+                false
+            }
+        }
+    });
+    let mut findings: Vec<Finding> = unknown
+        .into_iter()
+        .map(|(problem, ids)| {
+            let more = if ids.len() > 1 { format!(" and {} more", ids.len() - 1) } else { String::new() };
+            let what = format!("subscription {}{more}: {problem}", ids.first().copied().unwrap_or_default());
+            Finding::problem("subscriptions", what)
+                .why(
+                    "every attempt fails until then; check with the relay's --endpoints file and environment",
+                )
+                .remedy("outboxd check --endpoints FILE")
+        })
+        .collect();
+    if findings.is_empty() && !known.is_empty() {
+        let names: Vec<_> = known.iter().map(|name| name.trim_start_matches("endpoint:")).collect();
+        findings.push(Finding::ok(
+            "subscriptions",
+            format!("endpoints known here by name: {}", names.join(", ")),
+        ));
+    }
+    findings
 }
 
 /// The active endpoints, each host and port with each identity once.
@@ -35,6 +84,7 @@ pub fn destinations(facts: &Value) -> Vec<Destination> {
         let destination = found.entry((server.clone(), identity.clone())).or_insert_with(|| Destination {
             subscriber: text(one, "subscriber").to_owned(),
             endpoint: server,
+            name: one["name"].as_str().map(str::to_owned),
             identity,
             subscriptions: 0,
         });
@@ -74,21 +124,23 @@ pub fn named(facts: &Value, known: Option<&BTreeSet<String>>, folder: &str) -> V
 /// Subscriptions without TLS, but for this machine.
 #[must_use]
 pub fn http(facts: &Value) -> Option<Finding> {
-    let plain: Vec<i64> = list(facts, "destinations")
+    let plain: Vec<&Value> = list(facts, "destinations")
         .iter()
         .filter(|one| text(one, "endpoint").starts_with("http:"))
         .filter(|one| !is_local(text(one, "endpoint")))
-        .map(|one| whole(one, "id"))
         .collect();
-    let first = plain.first()?;
+    let (first, name) = (whole(plain.first()?, "id"), plain.first()?["name"].as_str());
     let others = if plain.len() > 1 { format!(" and {} more", plain.len() - 1) } else { String::new() };
-    Some(
-        Finding::warning("subscriptions", format!("subscription {first}{others}: plain HTTP"))
-            .why("everybody on the way can read events and credentials, and answer in the subscriber's place")
-            .remedy(format!(
-                "update outbox.subscription set url = replace(url, 'http://', 'https://') where id = {first};"
-            )),
-    )
+    let finding = Finding::warning("subscriptions", format!("subscription {first}{others}: plain HTTP"));
+    let why = "everybody on the way can read events and credentials, and answer in the subscriber's place";
+    Some(match name {
+        None => finding.why(why).remedy(format!(
+            "update outbox.subscription set url = replace(url, 'http://', 'https://') where id = {first};"
+        )),
+        Some(name) => finding.why(format!(
+            "{why}; the URL is the relay's for {name}, which it refuses unless outbox.setting.http_allowed"
+        )),
+    })
 }
 
 /// Whether the host of an http URL is this machine itself.
@@ -126,7 +178,8 @@ pub fn shaken(
     now: i64,
 ) -> Finding {
     let identity = at.identity.as_deref().unwrap_or(DEFAULT);
-    let who = format!("{} at {}", at.subscriber, at.endpoint);
+    let name = at.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let who = format!("{} at {}{name}", at.subscriber, at.endpoint);
     let certificate = match outcome {
         Err(sentence) => {
             return Finding::problem("handshake", format!("{who}, identity {identity}")).why(sentence);

@@ -11,6 +11,9 @@ pub struct Check {
     /// Folder of TLS identities, as for run: certificates, keys, their dates, and whether subscriptions name others.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// File of named endpoints, as for run: whether every endpoint:NAME that subscriptions have is known here.
+    #[arg(long, value_name = "FILE", env = "OUTBOXD_ENDPOINTS")]
+    pub endpoints: Option<PathBuf>,
     /// Folder of secrets, as for run: whether each can be sent, and nobody else may read it.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_SECRETS")]
     pub secrets: Option<PathBuf>,
@@ -18,6 +21,9 @@ pub struct Check {
     /// time.
     #[arg(long)]
     pub handshake: bool,
+    /// Connect to these addresses too with --handshake, although they are not public, as for run: 127.0.0.0/8, 10.1.2.3:8443.
+    #[arg(long, value_name = "CIDR[:PORT[-PORT]]", env = "OUTBOXD_ALLOW_ADDRESS", value_delimiter = ',')]
+    pub allow_address: Vec<String>,
     /// Print one JSON document: release, database, ok, problems, warnings, and findings, each with level (ok, warning,
     /// problem), subject, what, why, remedy.
     #[arg(long)]

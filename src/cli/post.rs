@@ -20,6 +20,9 @@ pub struct Post {
     /// Which of them to use.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub identity: String,
+    /// Connect to these addresses too, although they are not public, as for run: 127.0.0.0/8, 10.1.2.3:8443.
+    #[arg(long, value_name = "CIDR[:PORT[-PORT]]", env = "OUTBOXD_ALLOW_ADDRESS", value_delimiter = ',')]
+    pub allow_address: Vec<String>,
     /// Signing secret, whsec_…; without it nothing is signed. On a shared machine better in the environment, where other
     /// users do not see it.
     #[arg(long, value_name = "SECRET", env = "OUTBOXD_POST_SECRET", hide_env_values = true)]

@@ -16,12 +16,21 @@ pub struct Run {
     /// those that name none use the one called default.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,
+    /// File with lines NAME=URL, for subscriptions whose url is endpoint:NAME. OUTBOXD_ENDPOINT_NAME=URL in the environment
+    /// does the same, and overrules it.
+    #[arg(long, value_name = "FILE", env = "OUTBOXD_ENDPOINTS")]
+    pub endpoints: Option<PathBuf>,
+    /// Connect to these addresses too, although they are not public: networks such as 10.1.0.0/16, with ports if need be
+    /// (10.1.2.3:8443, [fd00::/8]:443-8443), as often as you like, or with commas between them. Loopback, private and
+    /// link-local addresses are refused otherwise; the relay's own database and listener always are.
+    #[arg(long, value_name = "CIDR[:PORT[-PORT]]", env = "OUTBOXD_ALLOW_ADDRESS", value_delimiter = ',')]
+    pub allow_address: Vec<String>,
     /// Folder of secrets that subscriptions name in auth, or as ref:NAME for signing: each is the one line of the file NAME. A
     /// secret may also be in the environment, as OUTBOXD_SECRET_NAME, in capitals and with _ for . and -.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_SECRETS")]
     pub secrets: Option<PathBuf>,
-    /// How often to look whether files of certificates or secrets have changed, in milliseconds, up to 3600000; 0: read them
-    /// again after SIGHUP alone.
+    /// How often to look whether files of certificates, secrets or endpoints have changed, in milliseconds, up to 3600000;
+    /// 0: read them again after SIGHUP alone.
     #[arg(long, value_name = "MS", env = "OUTBOXD_RELOAD_MS", default_value = "10000")]
     pub reload_ms: String,
     /// Name of this relay in the tables; default: host name and process id.

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, number};
+use super::{ConfigError, guard, number};
 use crate::cli::Post;
-use crate::delivery::{Endpoint, Key};
+use crate::delivery::{Endpoint, Guard, Key, Named};
 use crate::identity::Identities;
 use crate::model::Subscription;
 use crate::secrets::Secrets;
 
-/// An endpoint to send one POST to, as a subscription's would be.
+/// An endpoint to send one POST to, as a subscription's would be, and what may be connected to.
 ///
 /// # Errors
 /// All problems of the options together.
-pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
+pub fn endpoint(options: &Post) -> Result<(Endpoint, Guard), ConfigError> {
     let mut problems = Vec::new();
     let deadline = number("--deadline-s", &options.deadline_s, 1, 60, &mut problems);
     let secret = options.secret.as_deref().filter(|text| !text.is_empty());
@@ -36,17 +36,20 @@ pub fn endpoint(options: &Post) -> Result<Endpoint, ConfigError> {
         deadline: Duration::from_secs(deadline),
         ..Subscription::default()
     };
+    let guard = guard(&options.allow_address).map_err(|found| problems.extend(found.0));
     let read = Identities::read(options.identities.as_deref());
     let read = read.map_err(|found| problems.extend(found.iter().map(ToString::to_string)));
-    let endpoint = read.ok().map(|identities| Endpoint::new(&subscription, &identities, &Secrets::default()));
-    match endpoint {
-        Some(Ok(mut endpoint)) if problems.is_empty() => {
+    let endpoint = read
+        .ok()
+        .map(|identities| Endpoint::new(&subscription, &identities, &Secrets::default(), &Named::default()));
+    match (endpoint, guard) {
+        (Some(Ok(mut endpoint)), Ok(guard)) if problems.is_empty() => {
             if let Some(key) = key {
                 endpoint.sign_with(key);
             }
-            Ok(endpoint)
+            Ok((endpoint, guard))
         }
-        Some(Err(problem)) => {
+        (Some(Err(problem)), _) => {
             problems.push(format!("--to {}: {problem}", options.to));
             Err(ConfigError(problems))
         }

@@ -3,17 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_native_tls::TlsStream;
 
+use super::dial::Dialler;
 use super::endpoint::Destination;
 use super::facts;
 use super::failure::Failure;
@@ -32,14 +32,14 @@ pub(super) struct Connection {
     pub(super) peer: Option<Facts>,
 }
 
-/// Resolving a name may block a thread of the runtime's pool: it does not get the whole deadline.
-const NAME_LIMIT: Duration = Duration::from_secs(5);
-/// One address that swallows packets must leave time for the next one.
-const TCP_LIMIT: Duration = Duration::from_secs(5);
-
 /// Opens a connection and spawns the task that drives it; the task ends when the sender is dropped or the peer closes.
-pub(super) async fn connect(destination: &Destination) -> Result<Connection, Failure> {
-    let tcp = dial(&destination.host, destination.port).await?;
+/// Name and TCP end before `until`; the caller's limit is for all of it.
+pub(super) async fn connect(
+    destination: &Destination,
+    dialler: &Dialler,
+    until: Instant,
+) -> Result<Connection, Failure> {
+    let tcp = dialler.dial(&destination.host, destination.port, until).await?;
     // A POST is one small write that should leave at once.
     let _ = tcp.set_nodelay(true);
     let (mut told, mut peer) = (None, None);
@@ -63,22 +63,6 @@ pub(super) async fn connect(destination: &Destination) -> Result<Connection, Fai
     // What goes wrong on the connection also ends the request on it, and is reported there.
     tokio::spawn(connection);
     Ok(Connection { sender, tls: told, peer })
-}
-
-pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, Failure> {
-    let addresses = timeout(NAME_LIMIT, lookup_host((host, port)))
-        .await
-        .map_err(|_| Failure::name(host, &format!("no answer within {NAME_LIMIT:?}")))?
-        .map_err(|e| Failure::name(host, &e.to_string()))?;
-    let mut last = Failure::name(host, "the name has no address");
-    for address in addresses {
-        match timeout(TCP_LIMIT, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(e)) => last = Failure::tcp(address, &e),
-            Err(_) => last = Failure::tcp_timeout(address, TCP_LIMIT),
-        }
-    }
-    Err(last)
 }
 
 /// A connection's bytes, with or without TLS.

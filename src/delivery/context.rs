@@ -61,7 +61,8 @@ impl Room {
     }
 }
 
-fn allowed(name: &str) -> Option<HeaderName> {
+/// A name that may be sent beside those of the message, the connection and the relay.
+pub(super) fn allowed(name: &str) -> Option<HeaderName> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
     let text = name.as_str();
     let never = text.len() > NAME_MAX

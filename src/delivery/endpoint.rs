@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use url::{Host, Url};
 
 use super::auth::{Authorization, authorization, keys};
+use super::context;
+use super::named::Named;
 use super::scrub::Scrubber;
 use super::signature::{Key, Keys};
 use crate::identity::{Identities, Identity};
@@ -34,6 +36,8 @@ pub struct Endpoint {
     pub(super) scrubber: Scrubber,
     /// Statuses that are a success; `None` is any 2xx.
     pub success_codes: Option<Vec<u16>>,
+    /// Limit until there is a connection.
+    pub connect_deadline: Duration,
     /// Limit of one attempt.
     pub deadline: Duration,
 }
@@ -113,6 +117,25 @@ pub enum EndpointError {
         /// `"; it knows a, b"`, or nothing.
         known: String,
     },
+    /// The relay has no URL of that name.
+    #[error(
+        "endpoint {name:?} is not known to this relay, which knows {known}: put {name}=URL into its --endpoints file and send \
+         it SIGHUP, or start it with OUTBOXD_ENDPOINT_{name}=URL"
+    )]
+    UnknownEndpoint {
+        /// The name in the subscription.
+        name: String,
+        /// `a, b`, or `none`.
+        known: String,
+    },
+    /// The relay's URL of that name is none that subscriptions may have.
+    #[error("the URL that this relay has for endpoint {name:?} cannot be used: {problem}")]
+    BadEndpoint {
+        /// The name in the subscription.
+        name: String,
+        /// What is wrong, and the way out.
+        problem: String,
+    },
     /// The relay has no secret of that name.
     #[error(
         "secret {name:?} is not known to this relay: put it into a file of that name in its --secrets folder, or start it with \
@@ -129,7 +152,9 @@ pub enum EndpointError {
     #[error("its signing secret cannot be used: {0}")]
     SigningSecret(String),
     /// A header that the check in SQL let through and HTTP does not.
-    #[error("header {0:?} cannot be sent")]
+    #[error(
+        "header {0:?} cannot be sent: it is no header, or belongs to the message, the connection or the relay"
+    )]
     Header(String),
     /// Where tokens come from passed the check in SQL and still cannot be used.
     #[error("the token_url of its auth cannot be used: {0}")]
@@ -142,6 +167,14 @@ pub enum EndpointError {
 impl EndpointError {
     pub(super) fn unknown_secret(name: &str) -> Self {
         Self::UnknownSecret { name: name.to_owned(), variable: in_environment(name) }
+    }
+}
+
+impl EndpointError {
+    /// Whether it may be mended in the database without a new version of the subscription.
+    #[must_use]
+    pub fn depends_on_settings(&self) -> bool {
+        matches!(self, Self::BadEndpoint { .. })
     }
 }
 
@@ -161,8 +194,10 @@ impl Endpoint {
         subscription: &Subscription,
         identities: &Identities,
         secrets: &Secrets,
+        named: &Named,
     ) -> Result<Self, EndpointError> {
-        let url = Url::parse(&subscription.url).map_err(|e| EndpointError::Url(e.to_string()))?;
+        let url = named.resolve(&subscription.url, subscription.http_allowed)?;
+        let url = Url::parse(&url).map_err(|e| EndpointError::Url(e.to_string()))?;
         let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
         let authority = url.authority();
         let mut scrubber = Scrubber::default();
@@ -180,6 +215,7 @@ impl Endpoint {
             keys: keys(subscription, secrets, &mut scrubber)?,
             scrubber,
             success_codes: subscription.policy.success_codes.clone(),
+            connect_deadline: subscription.connect_deadline,
             deadline: subscription.deadline,
         })
     }
@@ -195,7 +231,7 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, EndpointError> 
     let mut map = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let bad = || EndpointError::Header(name.clone());
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let header = context::allowed(name).ok_or_else(bad)?;
         map.insert(header, HeaderValue::from_str(value).map_err(|_| bad())?);
     }
     Ok(map)

@@ -75,10 +75,10 @@ impl Via<'_> {
         }
         // What we are about to show, if it does not come to a connection.
         *self.tls = self.destination.tls.as_ref().map(|identity| facts::told(identity, None));
-        let limit = self.endpoint.deadline;
-        let mut connection = timeout_at(deadline, connect(&self.destination))
+        let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
+        let mut connection = timeout_at(until, connect(&self.destination, &self.pool.dialler, until))
             .await
-            .map_err(|_| Failure::deadline(limit, Class::NotSent, "before it had a connection"))??;
+            .map_err(|_| self.late(until == deadline))??;
         self.tls.clone_from(&connection.tls);
         if let Some(peer) = &connection.peer {
             self.pool.peers().note(&self.destination, peer);
@@ -86,6 +86,16 @@ impl Via<'_> {
         match self.send(&mut connection, request, deadline, true).await {
             Ok(response) => Ok(self.read(connection, response, deadline).await),
             Err((failure, _)) => Err(failure),
+        }
+    }
+
+    /// There was no connection when the attempt's deadline, or that for connecting, had passed.
+    fn late(&self, all: bool) -> Failure {
+        let when = "before it had a connection";
+        if all {
+            Failure::deadline(self.endpoint.deadline, Class::NotSent, when)
+        } else {
+            Failure::connect_deadline(self.endpoint.connect_deadline, when)
         }
     }
 

@@ -5,6 +5,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::address::Objection;
+use super::dial::seconds;
 use super::endpoint::Destination;
 use crate::identity::Identity;
 use crate::model::Class;
@@ -59,8 +61,56 @@ impl Failure {
         Self::not_sent(
             "connect_timeout",
             format!(
-                "no connection to {address} within {limit:?}; check host and port of the URL, and whether a firewall drops \
-             packets on the way"
+                "no connection to {address} within {}; check host and port of the URL, and whether a firewall drops \
+                 packets on the way",
+                seconds(limit)
+            ),
+        )
+    }
+
+    /// Everything up to the request took too long.
+    pub(super) fn connect_deadline(limit: Duration, when: &str) -> Self {
+        Self::not_sent(
+            "connect_timeout",
+            format!(
+                "the connect deadline of {limit:?} passed {when}; check host and port of the URL, and whether what listens \
+                 there speaks TLS; outbox.subscription.connect_deadline may be up to 30 s"
+            ),
+        )
+    }
+
+    /// An address that is not public and that nobody has allowed.
+    pub(super) fn address(host: &str, address: SocketAddr, objection: Objection) -> Self {
+        let Objection { ip, network, what } = objection;
+        let at = SocketAddr::new(ip, address.port());
+        let leads = if ip == address.ip() { String::new() } else { format!(" leads on to {ip}, which") };
+        Self::not_sent(
+            "address_denied",
+            format!(
+                "{}{leads} is not a public address but {what} ({network}); where subscribers may be there, start the relay \
+                 with --allow-address {at}, or a network, or say so in OUTBOXD_ALLOW_ADDRESS",
+                of(host, address)
+            ),
+        )
+    }
+
+    /// An address of ours.
+    pub(super) fn own_address(host: &str, address: SocketAddr, what: &str) -> Self {
+        Self::not_sent(
+            "address_denied",
+            format!(
+                "{} is {what}, which is no subscriber's and cannot be allowed; correct the subscription's URL",
+                of(host, address)
+            ),
+        )
+    }
+
+    /// Where it is ours cannot be told.
+    pub(super) fn own_name(name: &str, what: &str, why: &str) -> Self {
+        Self::not_sent(
+            "address_denied",
+            format!(
+                "its port is that of {what} {name}, and whether that is where it leads is unknown: {why}"
             ),
         )
     }
@@ -145,6 +195,11 @@ impl Failure {
             sentence: format!("the subscriber closed the connection without an answer{hint} ({text})"),
         }
     }
+}
+
+/// `10.1.2.3:443 (hooks.example.com)`, or the address alone where the URL has it.
+fn of(host: &str, address: SocketAddr) -> String {
+    if host.parse() == Ok(address.ip()) { address.to_string() } else { format!("{address} ({host})") }
 }
 
 /// An alert about our certificate, which the peer sends in the handshake (TLS 1.2) or after it (TLS 1.3).

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connect::dial;
+use super::dial::Dialler;
 use super::endpoint::Destination;
 use super::failure::Failure;
 use crate::model::Class;
@@ -20,13 +20,18 @@ const VERDICT: Duration = Duration::from_millis(700);
 ///
 /// # Errors
 /// As an attempt would fail; a client certificate that is refused is told apart as there.
-pub async fn handshake(destination: &Destination) -> Result<Option<Vec<u8>>, Failure> {
-    let shaken = timeout(LIMIT, shake(destination)).await;
+pub async fn handshake(destination: &Destination, dialler: &Dialler) -> Result<Option<Vec<u8>>, Failure> {
+    let until = Instant::now() + LIMIT;
+    let shaken = timeout_at(until, shake(destination, dialler, until)).await;
     shaken.unwrap_or_else(|_| Err(Failure::deadline(LIMIT, Class::NotSent, "before the handshake was over")))
 }
 
-async fn shake(destination: &Destination) -> Result<Option<Vec<u8>>, Failure> {
-    let tcp = dial(&destination.host, destination.port).await?;
+async fn shake(
+    destination: &Destination,
+    dialler: &Dialler,
+    until: Instant,
+) -> Result<Option<Vec<u8>>, Failure> {
+    let tcp = dialler.dial(&destination.host, destination.port, until).await?;
     let Some(identity) = &destination.tls else { return Ok(None) };
     let mut tls = identity
         .connector

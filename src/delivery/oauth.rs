@@ -16,6 +16,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::auth::basic;
 use super::connect::connect;
+use super::dial::Dialler;
 use super::endpoint::{Destination, EndpointError};
 use super::failure::Failure;
 use super::post::AGENT;
@@ -26,6 +27,8 @@ use crate::secrets::Secret;
 const LIFE: Duration = Duration::from_mins(5);
 /// A token is not used in so much of the end of its life: a POST may take that long. Of a short life a quarter.
 const MARGIN: Duration = Duration::from_mins(1);
+/// Name and TCP may take so long.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer of a token endpoint has.
 const ANSWER_MAX: usize = 64 * 1024;
 /// More clients than this, and all are forgotten.
@@ -134,7 +137,12 @@ impl Grant {
 
 impl Tokens {
     /// The token of a client, fetched if need be, before the deadline.
-    pub(super) async fn get(&self, grant: &Grant, deadline: Deadline) -> Result<Token, Failure> {
+    pub(super) async fn get(
+        &self,
+        grant: &Grant,
+        dialler: &Dialler,
+        deadline: Deadline,
+    ) -> Result<Token, Failure> {
         let came = Instant::now();
         let slot = self.slot(&grant.client);
         let fetched = timeout_at(deadline, async {
@@ -145,7 +153,7 @@ impl Tokens {
                 (_, Some((at, failure))) if *at >= came => return Err(failure.clone()),
                 _ => {}
             }
-            let result = fetch(grant).await;
+            let result = fetch(grant, dialler, deadline.min(Deadline::now() + CONNECT_LIMIT)).await;
             match &result {
                 Ok((token, life)) => {
                     let until = Instant::now() + (*life).saturating_sub(MARGIN.min(*life / 4));
@@ -185,8 +193,8 @@ impl Tokens {
     }
 }
 
-async fn fetch(grant: &Grant) -> Result<(Token, Duration), Failure> {
-    let connected = connect(&grant.destination).await;
+async fn fetch(grant: &Grant, dialler: &Dialler, until: Deadline) -> Result<(Token, Duration), Failure> {
+    let connected = connect(&grant.destination, dialler, until).await;
     let mut connection = connected.map_err(|failure| grant.failure(&failure.sentence))?;
     let sent = connection.sender.send_request(grant.request()).await;
     let response =

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connect::Connection;
+use super::dial::Dialler;
 use super::endpoint::Destination;
 use super::oauth::Tokens;
 use super::peers::Peers;
@@ -22,9 +23,9 @@ const IDLE_MAX: usize = 256;
 
 type Key = (String, u16, Option<u64>);
 
-/// Idle connections, newest last, and what else one POST leaves for the next.
-#[derive(Default)]
+/// Idle connections, newest last, what opens others, and what else one POST leaves for the next.
 pub struct Pool {
+    pub(super) dialler: Arc<Dialler>,
     idle: Mutex<HashMap<Key, Vec<(Connection, Instant)>>>,
     /// Who takes the successor of a certificate.
     pub(super) rollover: Arc<Rollover>,
@@ -34,6 +35,19 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// Without a connection yet; `dialler` opens them.
+    #[must_use]
+    pub fn new(dialler: Dialler) -> Self {
+        let dialler = Arc::new(dialler);
+        Self {
+            rollover: Arc::new(Rollover::new(Arc::clone(&dialler))),
+            dialler,
+            idle: Mutex::default(),
+            tokens: Tokens::default(),
+            peers: Peers::default(),
+        }
+    }
+
     /// An idle connection to `destination` that still looks open, if there is one: the one used last.
     pub(super) fn take(&self, destination: &Destination) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -100,7 +100,7 @@ async fn send_body<'a>(
             None
         }
         Authorization::Token(grant) => {
-            let token = pool.tokens.get(grant, deadline).await?;
+            let token = pool.tokens.get(grant, &pool.dialler, deadline).await?;
             scrubber.to_mut().add(token.reveal());
             if let Ok(mut value) = HeaderValue::from_str(&bearer(token.reveal())) {
                 value.set_sensitive(true);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::dial::Dialler;
 use super::endpoint::Destination;
 use super::failure::Failure;
 use super::handshake::handshake;
@@ -39,8 +40,8 @@ enum Verdict {
 }
 
 /// What is known of who takes which successor.
-#[derive(Default)]
 pub(super) struct Rollover {
+    dialler: Arc<Dialler>,
     verdicts: Mutex<HashMap<Key, Verdict>>,
 }
 
@@ -51,6 +52,11 @@ pub(super) struct Choice {
 }
 
 impl Rollover {
+    /// Asks over `dialler`.
+    pub(super) fn new(dialler: Arc<Dialler>) -> Self {
+        Self { dialler, verdicts: Mutex::default() }
+    }
+
     /// Chooses, and asks in the background where nothing is known.
     pub(super) fn choose(self: &Arc<Self>, destination: &Destination) -> Choice {
         let current = || destination.clone();
@@ -82,7 +88,7 @@ impl Rollover {
             verdicts.insert(next.key(), Verdict::Asking);
             let (rollover, next) = (Arc::clone(self), next.clone());
             tokio::spawn(async move {
-                let asked = handshake(&next).await;
+                let asked = handshake(&next, &rollover.dialler).await;
                 rollover.learn(&next, asked.as_ref().map(drop), Verdict::Taken);
             });
             Verdict::Asking

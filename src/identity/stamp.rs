@@ -18,7 +18,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// How the folders look now.
+    /// How the folders, and files that stand on their own, look now.
     #[must_use]
     pub fn of(folders: &[&Path]) -> Self {
         let seen = look(folders);
@@ -41,30 +41,25 @@ impl Stamp {
 /// Every file, with what changes when it does.
 fn look(folders: &[&Path]) -> BTreeMap<PathBuf, [i64; 5]> {
     let mut seen = BTreeMap::new();
-    for folder in folders {
-        collect(folder, DEPTH_MAX, &mut seen);
+    for path in folders {
+        collect(path, DEPTH_MAX, &mut seen);
     }
     seen
 }
 
-fn collect(folder: &Path, depth: u32, seen: &mut BTreeMap<PathBuf, [i64; 5]>) {
-    // A folder that cannot be listed is as good as empty here: reading it says why.
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        let Ok(facts) = fs::metadata(&path) else { continue };
-        if !hidden && facts.is_dir() && depth > 1 {
-            collect(&path, depth - 1, seen);
-        } else if !hidden && facts.is_file() {
-            #[allow(clippy::cast_possible_wrap, reason = "compared, never counted with")]
-            let stamp = [
-                facts.ino() as i64,
-                facts.size() as i64,
-                facts.mtime(),
-                facts.mtime_nsec(),
-                facts.ctime_nsec(),
-            ];
-            seen.insert(path, stamp);
+/// A file, or those in a folder. One that cannot be looked at is as good as missing here: reading it says why.
+fn collect(path: &Path, depth: u32, seen: &mut BTreeMap<PathBuf, [i64; 5]>) {
+    let Ok(facts) = fs::metadata(path) else { return };
+    if facts.is_file() {
+        #[allow(clippy::cast_possible_wrap, reason = "compared, never counted with")]
+        let stamp =
+            [facts.ino() as i64, facts.size() as i64, facts.mtime(), facts.mtime_nsec(), facts.ctime_nsec()];
+        seen.insert(path.to_owned(), stamp);
+    } else if facts.is_dir() && depth > 0 {
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                collect(&entry.path(), depth - 1, seen);
+            }
         }
     }
 }

@@ -21,7 +21,9 @@ pub(crate) fn certificates(options: &Certificates) -> Result<ExitCode> {
     say(format_args!("valid for {DAYS} days, for development only; the key of the CA was not kept\n"))?;
     say(format_args!("\n"))?;
     say(format_args!("outboxd listen --tls {}\n", quoted(&made.receiver)))?;
-    say(format_args!("outboxd run --identities {}\n", quoted(&made.identities)))?;
+    // The receiver is on this machine.
+    let identities = quoted(&made.identities);
+    say(format_args!("outboxd run --allow-address 127.0.0.0/8 --identities {identities}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 

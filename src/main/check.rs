@@ -11,15 +11,16 @@ use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
 use outboxd::cli::{Check, Database};
 use outboxd::conninfo::{Conninfo, Roots};
 use outboxd::database::Connection;
-use outboxd::delivery::{self, Destination};
+use outboxd::delivery::{self, Destination, Dialler};
 use outboxd::identity::{Identities, subfolders};
 use outboxd::schema::SchemaState;
 use outboxd::store::{Topic, examine, is_direct};
-use outboxd::{database, schema};
+use outboxd::{config, database, schema};
 use serde_json::Value;
 
 use crate::RELEASE;
 use crate::connection::conninfo;
+use crate::reload::environment;
 use crate::status::{columns, print};
 
 /// What makes findings of an answer.
@@ -29,10 +30,13 @@ type Finder = fn(&Value) -> Vec<Finding>;
 const AT_ONCE: usize = 8;
 
 pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
+    let mut guard = config::guard(&options.allow_address)?;
+    let endpoints = config::named(options.endpoints.as_deref(), &environment())?;
     let info = conninfo(at);
+    info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
     let mut report = Report { release: RELEASE, database, findings: Vec::new() };
-    let destinations = match &info {
+    let mut destinations = match &info {
         Ok(info) => look(info, &mut report.findings).await,
         Err(problems) => {
             report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
@@ -42,13 +46,16 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
     report.findings.extend(options.secrets.as_deref().map(check::secrets).unwrap_or_default());
-    if let Some(facts) = &destinations {
+    if let Some(facts) = &mut destinations {
+        let resolve =
+            |url: &str| endpoints.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
+        report.findings.extend(check::resolved(facts, resolve));
         report.findings.extend(check::http(facts));
         let names = folder.and_then(|folder| subfolders(folder).ok()).map(|folders| names(&folders));
         let shown = folder.map(|folder| folder.display().to_string()).unwrap_or_default();
         report.findings.extend(check::named(facts, names.as_ref(), &shown));
         if options.handshake {
-            report.findings.extend(handshakes(facts, folder).await);
+            report.findings.extend(handshakes(facts, folder, &Dialler::new(guard)).await);
         }
     } else if options.handshake {
         let what = "no endpoint was tried: the database did not say which there are";
@@ -186,7 +193,7 @@ impl Answers {
     }
 }
 
-async fn handshakes(facts: &Value, folder: Option<&Path>) -> Vec<Finding> {
+async fn handshakes(facts: &Value, folder: Option<&Path>, dialler: &Dialler) -> Vec<Finding> {
     // What is wrong with them is a finding already.
     let Ok(identities) = Identities::read(folder) else {
         let what = "no endpoint was tried: the identities cannot be used";
@@ -196,18 +203,18 @@ async fn handshakes(facts: &Value, folder: Option<&Path>) -> Vec<Finding> {
     if destinations.is_empty() {
         return vec![Finding::ok("handshake", "no subscription is active: no endpoint was tried")];
     }
-    let tried = destinations.iter().map(|at| handshake(at, &identities));
+    let tried = destinations.iter().map(|at| handshake(at, &identities, dialler));
     stream::iter(tried).buffered(AT_ONCE).collect().await
 }
 
 /// Twice where we have a certificate: as we are, and as a stranger, to see whether one is demanded.
-async fn handshake(at: &check::Destination, identities: &Identities) -> Finding {
+async fn handshake(at: &check::Destination, identities: &Identities, dialler: &Dialler) -> Finding {
     let now = check::now();
     let destination = match Destination::new(&at.endpoint, at.identity.as_deref(), identities) {
         Ok(destination) => destination,
         Err(problem) => return check::shaken(at, Err(problem.to_string()), Stranger::Ourselves, now),
     };
-    let leaf = match delivery::handshake(&destination).await {
+    let leaf = match delivery::handshake(&destination, dialler).await {
         Ok(leaf) => leaf,
         Err(failure) => return check::shaken(at, Err(failure.sentence), Stranger::Ourselves, now),
     };
@@ -217,7 +224,7 @@ async fn handshake(at: &check::Destination, identities: &Identities) -> Finding 
     let stranger = match shows.and_then(|identity| identity.without_certificate().ok()) {
         Some(stranger) => {
             let destination = Destination { tls: Some(stranger.into()), ..destination };
-            match delivery::handshake(&destination).await {
+            match delivery::handshake(&destination, dialler).await {
                 Ok(_) => Stranger::Taken,
                 // An alert, or an end right after a handshake that went well: so certificates are refused.
                 Err(failure) if ["tls_client_certificate", "connection_closed"].contains(&failure.word) => {

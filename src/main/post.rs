@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use outboxd::cli::Post;
 use outboxd::config;
-use outboxd::delivery::{Pool, post as send};
+use outboxd::delivery::{Dialler, Pool, post as send};
 use outboxd::model::{Attempt, Claim, Class, Context as EventContext, Message};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use crate::output::say;
 
 pub(crate) async fn post(options: &Post) -> Result<ExitCode> {
-    let endpoint = config::endpoint(options)?;
+    let (endpoint, guard) = config::endpoint(options)?;
     let claim = claim(message(options)?);
     let Some(message) = claim.message.clone() else { return Ok(ExitCode::FAILURE) };
     say(format_args!(
@@ -23,7 +23,7 @@ pub(crate) async fn post(options: &Post) -> Result<ExitCode> {
         message.webhook_id,
         message.body.as_ref().map_or(0, String::len)
     ))?;
-    let attempt = send(&endpoint, &Pool::default(), &claim, &message).await;
+    let attempt = send(&endpoint, &Pool::new(Dialler::new(guard)), &claim, &message).await;
     say(format_args!("{}", told(&attempt)))?;
     Ok(if attempt.class == Class::Delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

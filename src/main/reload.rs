@@ -1,4 +1,4 @@
-//! Reads certificates and secrets again: after SIGHUP, and when their files have changed. New connections use the new ones;
+//! Reads certificates, secrets and named endpoints again: after SIGHUP, and when their files have changed. New connections use the new ones;
 //! what is under way goes on; if anything is wrong with any of them, the old ones stay, all of them.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use outboxd::cli::Run;
 use outboxd::config;
+use outboxd::delivery::Named;
 use outboxd::identity::{Identities, Stamp};
 use outboxd::metrics::Metrics;
 use outboxd::secrets::{Secrets, VARIABLE};
@@ -21,17 +22,21 @@ pub(crate) struct Reloader {
     pub(crate) options: Run,
     pub(crate) identities: Identities,
     pub(crate) secrets: Secrets,
+    pub(crate) named: Named,
     pub(crate) metrics: Metrics,
     pub(crate) systemd: Systemd,
 }
 
-/// The variables that hold secrets.
+/// The variables that hold secrets or endpoints.
 pub(crate) fn environment() -> BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         // One that is not text is no secret that could be sent, and is told as such.
         Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
     };
-    std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(VARIABLE)).collect()
+    std::env::vars_os()
+        .filter_map(text)
+        .filter(|(name, _)| [VARIABLE, config::ENDPOINT].iter().any(|prefix| name.starts_with(prefix)))
+        .collect()
 }
 
 impl Reloader {
@@ -77,25 +82,28 @@ impl Reloader {
         let options = self.options.clone();
         // Reading a bundle of CAs takes tens of milliseconds per identity.
         let read = tokio::task::spawn_blocking(move || {
-            (config::identities(&options), config::secrets(&options, &environment()))
+            let environment = environment();
+            let named = config::named(options.endpoints.as_deref(), &environment);
+            (config::identities(&options), config::secrets(&options, &environment), named)
         });
         let problems = match read.await {
-            Ok((Ok(identities), Ok(secrets))) => {
+            Ok((Ok(identities), Ok(secrets), Ok(named))) => {
+                self.named.replace(&named);
                 self.secrets.replace(&secrets);
                 self.identities.replace(&identities);
                 info!("certificates were read again; new connections use them{}", identities.names());
                 Vec::new()
             }
-            Ok((identities, secrets)) => {
-                let (identities, secrets) = (identities.err(), secrets.err());
-                identities.into_iter().chain(secrets).flat_map(|found| found.0).collect()
+            Ok((identities, secrets, named)) => {
+                let problems = [identities.err(), secrets.err(), named.err()];
+                problems.into_iter().flatten().flat_map(|found| found.0).collect()
             }
             Err(problem) => vec![problem.to_string()],
         };
         let good = problems.is_empty();
         if aloud {
             for problem in &problems {
-                error!("certificates stay as they were, nothing was reloaded: {problem}");
+                error!("certificates and endpoints stay as they were, nothing was reloaded: {problem}");
             }
         }
         if aloud || good {
@@ -105,7 +113,7 @@ impl Reloader {
     }
 }
 
-/// The folders whose files count.
+/// The files that count, and the folders whose files do.
 pub(crate) fn folders(options: &Run) -> Vec<&Path> {
-    options.identities.iter().chain(&options.secrets).map(AsRef::as_ref).collect()
+    options.identities.iter().chain(&options.secrets).chain(&options.endpoints).map(AsRef::as_ref).collect()
 }

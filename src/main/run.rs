@@ -29,8 +29,11 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
     let listen = options.listen_url.as_deref().map(|url| resolve(Some(url)).map_err(|problem| problem.0));
     // Before they are read: what changes in between is seen at the first look.
     let seen = Stamp::of(&folders(options));
-    let settings = config::relay(options, database, listen, &host_name(), &environment())?;
+    let mut settings = config::relay(options, database, listen, &host_name(), &environment())?;
     let listener = config::ops_listen(options)?.map(Listener::bind).transpose()?;
+    if let Some(listener) = &listener {
+        settings.guard.protect(config::own_listener(listener.address()));
+    }
     let (once, metrics, health) = (settings.once, settings.metrics.clone(), settings.health.clone());
     let (stopper, mut stop) = shutdown::channel();
     let (systemd, reload) = (Systemd::new(), Arc::new(Notify::new()));
@@ -39,6 +42,7 @@ pub(crate) async fn run(at: &Database, options: &Run) -> Result<ExitCode> {
         options: options.clone(),
         identities: settings.identities.clone(),
         secrets: settings.secrets.clone(),
+        named: settings.named.clone(),
         metrics: metrics.clone(),
         systemd: systemd.clone(),
     };

@@ -213,7 +213,8 @@ impl Claimer {
         let read = if outdated.is_empty() { Ok(Vec::new()) } else { store.subscriptions(&outdated).await };
         match read {
             Ok(read) => {
-                self.endpoints.learn(read, &self.settings.identities, &self.settings.secrets);
+                let Settings { identities, secrets, named, .. } = &*self.settings;
+                self.endpoints.learn(read, identities, secrets, named);
                 self.link.worked();
             }
             Err(problem) => {
@@ -222,7 +223,8 @@ impl Claimer {
                 self.not_before = self.link.next_try().max(Instant::now() + SETTINGS_PAUSE);
             }
         }
-        if self.endpoints.follow(&self.settings.identities, &self.settings.secrets) {
+        let Settings { identities, secrets, named, .. } = &*self.settings;
+        if self.endpoints.follow(identities, secrets, named) {
             self.pool.clear();
         }
         let count = claims.len();

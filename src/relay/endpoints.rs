@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::delivery::{Endpoint, EndpointError};
+use crate::delivery::{Endpoint, EndpointError, Named};
 use crate::identity::Identities;
 use crate::model::{Claim, Subscription};
 use crate::secrets::Secrets;
@@ -14,42 +14,48 @@ pub(super) struct Known {
     pub(super) endpoint: Result<Endpoint, EndpointError>,
 }
 
+impl Known {
+    fn may_be_mended(&self) -> bool {
+        self.endpoint.as_ref().is_err_and(EndpointError::depends_on_settings)
+    }
+}
+
 /// What is known of subscriptions, by id.
 #[derive(Default)]
 pub(super) struct Endpoints {
     known: HashMap<i64, Arc<Known>>,
-    /// Which reading of identities and secrets they were made with.
-    generation: (u64, u64),
+    /// Which readings of identities, secrets and named endpoints they were made with.
+    generation: (u64, u64, u64),
 }
 
 /// Beyond so many the whole memory is dropped and built anew from what is used.
 const KEPT_MAX: usize = 10_000;
 
 impl Endpoints {
-    /// Makes all endpoints anew when certificates or secrets were read again; says whether they were. A POST under way keeps
-    /// its own.
-    pub(super) fn follow(&mut self, identities: &Identities, secrets: &Secrets) -> bool {
-        let generation = (identities.generation(), secrets.generation());
+    /// Makes all endpoints anew when certificates, secrets or named endpoints were read again; says whether they were. A POST
+    /// under way keeps its own.
+    pub(super) fn follow(&mut self, identities: &Identities, secrets: &Secrets, named: &Named) -> bool {
+        let generation = (identities.generation(), secrets.generation(), named.generation());
         if generation == self.generation {
             return false;
         }
         self.generation = generation;
         for known in self.known.values_mut() {
             let subscription = known.subscription.clone();
-            let endpoint = Endpoint::new(&subscription, identities, secrets);
+            let endpoint = Endpoint::new(&subscription, identities, secrets, named);
             *known = Arc::new(Known { subscription, endpoint });
         }
         true
     }
 
-    /// Subscriptions of which a claim shows a newer version than is known.
+    /// Subscriptions of which a claim shows a newer version than is known, and those that a setting may have mended.
     pub(super) fn outdated(&self, claims: &[Claim]) -> Vec<i64> {
         let mut ids: Vec<i64> = claims
             .iter()
             .filter(|claim| {
                 self.known
                     .get(&claim.subscription)
-                    .is_none_or(|known| known.subscription.version < claim.version)
+                    .is_none_or(|known| known.subscription.version < claim.version || known.may_be_mended())
             })
             .map(|claim| claim.subscription)
             .collect();
@@ -64,12 +70,13 @@ impl Endpoints {
         subscriptions: Vec<Subscription>,
         identities: &Identities,
         secrets: &Secrets,
+        named: &Named,
     ) {
         if self.known.len() + subscriptions.len() > KEPT_MAX {
             self.known.clear();
         }
         for subscription in subscriptions {
-            let endpoint = Endpoint::new(&subscription, identities, secrets);
+            let endpoint = Endpoint::new(&subscription, identities, secrets, named);
             self.known.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
         }
     }

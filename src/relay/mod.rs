@@ -31,7 +31,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{error, info};
 
 use crate::conninfo::Conninfo;
-use crate::delivery::Pool;
+use crate::delivery::{Dialler, Guard, Named, Pool};
 use crate::health::Health;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
@@ -58,6 +58,10 @@ pub struct Settings {
     pub identities: Identities,
     /// Secrets by name.
     pub secrets: Secrets,
+    /// URLs by name.
+    pub named: Named,
+    /// What it may connect to.
+    pub guard: Guard,
     /// Its name in `outbox.relay`, `delivery.leased_by` and `attempt.relay`.
     pub name: String,
     /// The machine it runs on, for people.
@@ -107,7 +111,7 @@ pub enum RelayError {
 /// outcomes that could not be recorded at the end are an error.
 pub async fn run(settings: Settings, stop: Stop) -> Result<Counts, RelayError> {
     let settings = Arc::new(settings);
-    let pool = Arc::new(Pool::default());
+    let pool = Arc::new(Pool::new(Dialler::new(settings.guard.clone())));
     let link = |job| Link::new(&settings, job);
     let (outcomes, reports) = Outcomes::channel(&settings);
     let health = settings.health.clone();

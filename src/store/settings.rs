@@ -36,6 +36,7 @@ fn subscription(row: &Row, asked: Instant) -> Subscription {
         id: row.get("id"),
         version: row.get("version"),
         url: settings.text("url").unwrap_or_default(),
+        http_allowed: settings.at("http_allowed").as_bool().unwrap_or(false),
         headers: pairs(settings.at("headers")),
         identity: settings.text("identity"),
         auth: auth(&settings),

@@ -132,7 +132,7 @@ impl Workbench {
     pub async fn others(&self, subscriber: &str) -> Result<Vec<OtherSubscription>, StoreError> {
         // By hand, since the function that does it may not be there yet.
         let sql = "select id, subscriber, pattern, \
-                       coalesce(substring(url from '^[^/]*//[^/?#]*'), '') as endpoint \
+                       coalesce(substring(url from '^(?:[^/]*//[^/?#]*|endpoint:[^/?]*)'), '') as endpoint \
                    from outbox.subscription where status in ('active', 'failing') and subscriber <> $1 order by id";
         let rows = self.store.run("looking for subscriptions", sql, &[(&subscriber, Type::TEXT)]).await?;
         let other = |row: &tokio_postgres::Row| OtherSubscription {

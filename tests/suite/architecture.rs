@@ -58,6 +58,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("http_body_util", &["delivery", "ops", "receiver"]),
     ("hyper", &["delivery", "ops", "receiver"]),
     ("hyper_util", &["delivery", "ops", "receiver"]),
+    ("ipnet", &["delivery"]),
     ("native_tls", &["database", "delivery", "identity", "pem"]),
     ("openssl", &["certificates", "check", "delivery", "pem", "receiver"]),
     ("postgres_native_tls", &["database"]),

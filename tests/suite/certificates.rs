@@ -54,7 +54,7 @@ fn what_is_made_carries_a_webhook_from_the_relay_to_the_receiver() {
         commands,
         [
             format!("outboxd listen --tls '{at}/receiver'"),
-            format!("outboxd run --identities '{at}/identities'")
+            format!("outboxd run --allow-address 127.0.0.0/8 --identities '{at}/identities'")
         ]
     );
 

@@ -180,7 +180,7 @@ fn what_it_advises_can_be_done_there() {
     let playing = Playing::start(&["--database-url", &db.url()], &[]);
     let text = playing.process.lines().join("\n");
     assert!(text.contains("Nothing is watched yet"), "{text}");
-    for wrong in ["--load", "create table", "outboxd listen --tls", "outboxd run --identities"] {
+    for wrong in ["--load", "create table", "outboxd listen --tls", "outboxd run --"] {
         assert!(!text.contains(wrong), "{wrong} in:\n{text}");
     }
     let name = db.psql(ACTIVE);

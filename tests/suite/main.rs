@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod alerts;
 mod architecture;
 mod backfill;
@@ -45,6 +46,8 @@ mod harmless;
 mod health;
 mod health_relay;
 mod horizon;
+mod hostile;
+mod hostile_tls;
 mod hosts;
 mod house;
 mod inheritance;
@@ -66,6 +69,7 @@ mod markdown;
 mod metrics;
 mod migrate;
 mod mistakes;
+mod named;
 mod oauth;
 mod objects;
 mod ops_client;

@@ -512,6 +512,8 @@ fn a_relay_whose_log_nobody_reads_any_more_goes_on() {
             &stage.db.url(),
             "--identities",
             stage.identities().to_str().unwrap(),
+            "--allow-address",
+            "127.0.0.0/8",
         ])
         .stderr(Stdio::piped())
         .spawn()

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use outboxd::certificates::{Authority, LOCAL_NAMES};
+use outboxd::delivery::{Allowed, Guard, Named};
 use outboxd::dev::{self, LeftOut, Plan, Ready, Watch};
 use outboxd::health::Health;
 use outboxd::identity::{DEFAULT, Identities};
@@ -133,11 +134,22 @@ async fn watch(workbench: &Workbench, plan: &Plan, statements: &mut Vec<String>)
     Ok(left_out)
 }
 
+/// The receiver is on this machine.
+fn guard(ground: &Ground) -> Guard {
+    let mut guard = Guard::new(Allowed::loopback().to_vec());
+    for own in config::own_database(&ground.info) {
+        guard.protect(own);
+    }
+    guard
+}
+
 fn settings(ground: &Ground, identities: Identities) -> Settings {
     Settings {
         database: ground.info.clone(),
         listen: Some(ground.info.clone()),
         identities,
+        named: Named::default(),
+        guard: guard(ground),
         secrets: outboxd::secrets::Secrets::default(),
         name: ground.name.clone(),
         host: host_name(),
