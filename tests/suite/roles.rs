@@ -207,7 +207,7 @@ fn group_roles_may_do_what_they_are_for_and_nothing_else() {
         ("select outbox.replay('*', '-infinity', now())", &[admin]),
         ("select outbox.compact(1)", &[admin]),
         ("select outbox.end_deliveries('{99}', 'skipped', '{x}')", &[]),
-        ("select outbox.claim_key('A', 'k', '1 day')", &[]),
+        ("select outbox.claim_key('A', 'k', '1 day', null)", &[]),
         ("select count(*) from outbox.dedupe", &[admin, reader]),
         ("update outbox.setting set http_allowed = false", &[admin]),
         ("insert into outbox.event (slot, type, data) values (0, 'Customer.Create', '{}')", &[]),
