@@ -61,9 +61,11 @@ pub(crate) fn measure(outboxd: &Path) {
     println!(
         "deliveries per second of claim and settle alone (median of {ROUNDS} runs of {DRAINED}), no flush to disk; as deep and of as many objects\n"
     );
-    println!("{:<8} {:>8} {:>8} {:>8} {:>16} {:>14}", "ordering", "depth", "objects", "rate", "buffers a claim", "of shallow");
-    for (ordering, objects) in
-        [("none", 1), ("object", 1), ("object", 1000), ("object", DEEP), ("strict", 1)]
+    println!(
+        "{:<8} {:>8} {:>8} {:>8} {:>16} {:>14}",
+        "ordering", "depth", "objects", "rate", "buffers a claim", "of shallow"
+    );
+    for (ordering, objects) in [("none", 1), ("object", 1), ("object", 1000), ("object", DEEP), ("strict", 1)]
     {
         let shallow = line(&database, ordering, SHALLOW, objects.min(SHALLOW), None);
         line(&database, ordering, DEEP, objects, Some(shallow));
@@ -101,8 +103,7 @@ fn line(database: &Database, ordering: &str, depth: usize, objects: usize, shall
 /// Buffers of a claim that is not the first of its session.
 fn touched(database: &Database) -> u64 {
     let claim = "select * from outbox.claim('bench', 16, '{}', '{}', 0)";
-    let printed = database
-        .psql(&format!("call drain(1); explain (analyze, buffers, format json) {claim};"));
+    let printed = database.psql(&format!("call drain(1); explain (analyze, buffers, format json) {claim};"));
     let json = printed.split_once('\n').map(|(_, rest)| rest).expect("a plan after the rate");
     let plan: Value = serde_json::from_str(json).expect("a plan in JSON");
     let node = &plan[0]["Plan"];

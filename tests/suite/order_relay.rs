@@ -50,7 +50,10 @@ fn write(stage: &Stage) {
     thread::scope(|scope| {
         for writer in 0..WRITERS {
             let updates = (0..UPDATES).map(|nth| {
-                format!("update orders set total = total + 1 where id = {};", 1 + (writer * 7 + nth * 3) % KEYS)
+                format!(
+                    "update orders set total = total + 1 where id = {};",
+                    1 + (writer * 7 + nth * 3) % KEYS
+                )
             });
             let updates: String = updates.collect();
             scope.spawn(move || stage.db.psql(&updates));
