@@ -300,8 +300,8 @@ fn put_aside_behind_what_was_given_up_and_retried_in_order() {
     );
 }
 
-/// The younger transaction commits first; with a barrier its event waits for the older one, and for nothing else. Other databases'
-/// transactions count too, so what is let through is waited for.
+/// The younger transaction commits first; with a barrier its event waits for the older one, and for nothing else. Transactions of
+/// other databases count too, so what is let through is waited for.
 #[tokio::test]
 async fn a_barrier_waits_for_whoever_may_still_commit_a_lower_event() {
     let db = ordered("order_barrier", "ordering => 'strict', barrier => true");
