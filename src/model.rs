@@ -239,18 +239,18 @@ impl Claim {
     /// How old the delivery is now: by the database's clock until the claim, by ours since then.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        self.since(self.aged_from?)
+        Some(self.since(self.aged_from?))
     }
 
     /// How long ago the event happened, likewise.
     #[must_use]
     pub fn event_age(&self) -> Option<Duration> {
-        self.since(self.occurred_at?)
+        Some(self.since(self.occurred_at?))
     }
 
-    fn since(&self, moment: f64) -> Option<Duration> {
+    fn since(&self, moment: f64) -> Duration {
         let before = Duration::try_from_secs_f64(self.claimed_at - moment).unwrap_or_default();
-        Some(before + self.received.elapsed())
+        before + self.received.elapsed()
     }
 }
 

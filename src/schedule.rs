@@ -146,7 +146,7 @@ mod tests {
         let seconds: Vec<_> = (1..6).map(|failures| schedule.pause(failures, 0.0).as_secs()).collect();
         assert_eq!(seconds, [5, 300, 7200, 7200, 7200]);
         assert_eq!(schedule.pause(2, 0.5), Duration::from_secs(315));
-        assert_eq!(schedule.pause(u32::MAX, 1.0), Duration::from_secs(7920));
+        assert_eq!(schedule.pause(u32::MAX, 1.0), Duration::from_mins(132));
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn tell(claim: &Claim, event_type: &str, class: Option<Class>, error: Option<&st
         }
         Verdict::Expired => warn!(delivery, attempt, subscription, event_type, "expired: {error}"),
         Verdict::Gone => {
-            error!(delivery, attempt, subscription, event_type, "the subscription ends: {error}")
+            error!(delivery, attempt, subscription, event_type, "the subscription ends: {error}");
         }
         Verdict::Dead => error!(delivery, attempt, subscription, event_type, class, "dead: {error}"),
     }

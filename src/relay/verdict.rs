@@ -89,11 +89,11 @@ fn again(attempt: &Attempt, claim: &Claim, policy: &Policy, fraction: f64) -> De
     let mut pause = pause.max(attempt.retry_after.unwrap_or_default());
     let age = claim.age().unwrap_or_default();
     if let Some(ttl) = policy.ttl {
-        if age >= ttl {
+        let Some(left) = ttl.checked_sub(age).filter(|left| !left.is_zero()) else {
             return expired(ttl);
-        }
+        };
         // When that is over it is looked at again, and has expired: it does not wait for a pause that is longer.
-        pause = pause.min(ttl - age + Duration::from_millis(1));
+        pause = pause.min(left + Duration::from_millis(1));
     }
     if failures >= policy.max_attempts {
         return Decision::plain(Verdict::Dead);

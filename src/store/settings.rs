@@ -98,16 +98,13 @@ fn policy(settings: &Settings) -> Policy {
 }
 
 fn pauses(settings: &Settings) -> Pauses {
-    let delays = settings.at("delays").as_array().map(|delays| delays.iter().filter_map(span).collect());
-    match delays {
-        Some(delays) => Pauses::Delays(delays),
-        None => {
-            let (base, cap) = (settings.span("backoff_base"), settings.span("backoff_cap"));
-            let backoff = base.zip(cap).and_then(|(base, cap)| Backoff::new(base, cap).ok());
-            // CHECKs on the table keep the two in order.
-            Pauses::Backoff(backoff.unwrap_or(Backoff::DEFAULT))
-        }
+    if let Some(delays) = settings.at("delays").as_array() {
+        return Pauses::Delays(delays.iter().filter_map(span).collect());
     }
+    let (base, cap) = (settings.span("backoff_base"), settings.span("backoff_cap"));
+    let backoff = base.zip(cap).and_then(|(base, cap)| Backoff::new(base, cap).ok());
+    // CHECKs on the table keep the two in order.
+    Pauses::Backoff(backoff.unwrap_or(Backoff::DEFAULT))
 }
 
 /// A document of `outbox.subscription_settings()`, by the names of the table's columns.

@@ -44,10 +44,10 @@ fn a_subscriber_that_is_down_for_hours_is_disabled_and_gets_all_of_it_when_it_is
     stage.receiver.reply(Reply::status(500));
     let relay = stage.relay();
     stage.emit(1);
-    let state =
+    let standing =
         "select h.severity || ' ' || s.status from outbox.subscription s join outbox.subscription_health h
         on h.subscription = s.id where s.id = 1";
-    let wait = |expected: &str| stage.db.wait_until(&format!("select ({state}) = '{expected}'"), SOON);
+    let wait = |expected: &str| stage.db.wait_until(&format!("select ({standing}) = '{expected}'"), SOON);
     wait("3 failing");
     let again = |hours: &str| {
         stage.db.psql(&format!(
@@ -130,7 +130,7 @@ fn two_that_are_told_of_each_other_and_fail_do_not_go_on_for_ever() {
     assert_eq!(stage.count("outbox.event where type <> 'outbox.ping'"), 4);
 }
 
-/// What while_off = 'skip' leaves to housekeeping is done by a relay, and by one that only drains.
+/// What `while_off = 'skip'` leaves to housekeeping is done by a relay, and by one that only drains.
 #[test]
 fn what_comes_while_a_subscription_skips_is_skipped_by_a_relay() {
     let stage = Stage::new("health_skip");

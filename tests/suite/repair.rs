@@ -215,8 +215,11 @@ fn who_repairs_is_named_by_the_login() {
         assert_eq!(refused.sqlstate, "42501", "{call}");
     }
     // The relay's role and a nobody do none of it either, and nobody does what is inside.
-    let inside =
-        ["end_deliveries('{2}', 'skipped', '{x}')", "reopen('{2}', 'x')", "claim_key('A', 'k', '1 day', null)"];
+    let inside = [
+        "end_deliveries('{2}', 'skipped', '{x}')",
+        "reopen('{2}', 'x')",
+        "claim_key('A', 'k', '1 day', null)",
+    ];
     for (role, call) in inside
         .iter()
         .map(|call| ("outbox_admin", call))
