@@ -26,8 +26,8 @@ begin
         end loop;
         -- Not headers, which may hold a credential, and not url, whose query may: views show it without one. The values of a
         -- filter are data of events, which readers see anyway.
-        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, format,
-            identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, http2, batch_max, batch_bytes, success_codes,
+        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope,
+            identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, success_codes,
             permanent_codes, gone_codes, immediate_retries, delays, backoff_base, backoff_cap, max_attempts, max_age, ttl,
             severity_thresholds, disable_after_failures, disable_after, breaker_after, ordering, barrier, on_exhausted, expires_at,
             max_deliveries, endpoint_since, gone_reason, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;

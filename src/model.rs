@@ -1,9 +1,11 @@
 //! The words of the outbox as plain data: what is claimed, what a POST came to, what follows from it. No I/O.
 
+mod policy;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::schedule::Schedule;
+pub use policy::Policy;
 
 /// One delivery under a lease of ours: a row of `outbox.claim()`.
 #[derive(Debug, Clone)]
@@ -160,25 +162,6 @@ pub enum SigningKey {
     Reference(String),
 }
 
-/// What follows from an attempt: which answers mean what, and when and how often a failure is tried again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// Statuses that are a success; `None` is any 2xx.
-    pub success_codes: Option<Vec<u16>>,
-    /// Statuses after which no other attempt is made.
-    pub permanent_codes: Vec<u16>,
-    /// Statuses by which the receiver ends the subscription.
-    pub gone_codes: Vec<u16>,
-    /// Pauses between attempts.
-    pub schedule: Schedule,
-    /// Attempts before the delivery is dead.
-    pub max_attempts: i32,
-    /// No attempt begins when the delivery is older: it is dead.
-    pub max_age: Option<Duration>,
-    /// No attempt begins when the delivery is older: it has expired.
-    pub ttl: Option<Duration>,
-}
-
 impl Default for Subscription {
     fn default() -> Self {
         Self {
@@ -194,20 +177,6 @@ impl Default for Subscription {
             connect_deadline: Duration::from_secs(5),
             deadline: Duration::from_secs(20),
             policy: Policy::default(),
-        }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            success_codes: None,
-            permanent_codes: vec![413, 415],
-            gone_codes: vec![410],
-            schedule: Schedule::DEFAULT,
-            max_attempts: 30,
-            max_age: None,
-            ttl: None,
         }
     }
 }

@@ -93,7 +93,7 @@ impl Stage {
 
     /// Starts a relay and waits until it runs.
     pub(crate) fn relay(&self) -> RelayProcess {
-        println!("$ outboxd run --allow-address {HERE} --identities {}", self.identities.display());
+        println!("$ outboxd run --identities {} --allow-address {HERE}", self.identities.display());
         let relay = self.start_relay();
         relay.wait_for_line("running", SOON);
         relay

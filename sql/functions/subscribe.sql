@@ -6,8 +6,8 @@ create or replace function outbox.subscribe(
     max_age interval = null, ttl interval = null, success_codes integer[] = null, permanent_codes integer[] = null,
     gone_codes integer[] = null, severity_thresholds interval[] = null, disable_after_failures integer = null,
     disable_after interval = null, breaker_after integer = null, while_off text = null, ordering text = null, barrier boolean = null,
-    on_exhausted text = null, rate double precision = null, connect_deadline interval = null, http2 boolean = null, format text = null,
-    batch_max integer = null, batch_bytes integer = null, auth jsonb = null, expires_at timestamptz = null, max_deliveries integer = null
+    on_exhausted text = null, rate double precision = null, connect_deadline interval = null, auth jsonb = null,
+    expires_at timestamptz = null, max_deliveries integer = null
 ) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -33,10 +33,7 @@ as $$
 --   exclude_source  no events of changes made under this outbox.source; that they were left out is on record
 --   expires_at, max_deliveries  when it ends by itself
 --  in which form
---   format        standard, cloudevents, cloudevents-binary or raw (standard)
---   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: what format says
---   batch_max, batch_bytes  events, and bytes, in one POST (1, 1 MiB)
---   http2         offer HTTP/2 (false)
+--   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: outbox.body()
 --  how fast
 --   concurrency   POSTs at a time from one relay (16)
 --   rate          POSTs per second from all relays
@@ -95,8 +92,7 @@ begin
                     'identity', subscribe.identity, 'headers', subscribe.headers, 'auth', subscribe.auth,
                     'exclude_source', subscribe.exclude_source, 'expires_at', subscribe.expires_at,
                     'max_deliveries', subscribe.max_deliveries,
-                    'format', subscribe.format, 'envelope', subscribe.envelope, 'batch_max', subscribe.batch_max,
-                    'batch_bytes', subscribe.batch_bytes, 'http2', subscribe.http2,
+                    'envelope', subscribe.envelope,
                     'concurrency', subscribe.concurrency, 'rate', subscribe.rate,
                     'connect_deadline', subscribe.connect_deadline, 'deadline', subscribe.deadline)
                 || jsonb_build_object(

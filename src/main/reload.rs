@@ -1,5 +1,6 @@
-//! Reads certificates, secrets and named endpoints again: after SIGHUP, and when their files have changed. New connections use the new ones;
-//! what is under way goes on; if anything is wrong with any of them, the old ones stay, all of them.
+//! Reads certificates, secrets and named endpoints again: after SIGHUP, and when their files have changed.
+//! New connections use the new ones; what is under way goes on; if anything is wrong with any of them, the old ones stay, all
+//! of them.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -285,7 +285,6 @@ CREATE TABLE outbox.subscription (
     anchor text COLLATE pg_catalog."C",
     special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
     envelope text,
-    format text DEFAULT 'standard'::text NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     identity text,
     auth jsonb,
@@ -295,9 +294,6 @@ CREATE TABLE outbox.subscription (
     rate double precision,
     connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
     deadline interval DEFAULT '00:00:20'::interval NOT NULL,
-    http2 boolean DEFAULT false NOT NULL,
-    batch_max integer DEFAULT 1 NOT NULL,
-    batch_bytes integer DEFAULT 1048576 NOT NULL,
     success_codes integer[],
     permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
     gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
@@ -328,16 +324,13 @@ CREATE TABLE outbox.subscription (
     CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
     CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
     CONSTRAINT barrier_needs_an_order CHECK (((NOT barrier) OR (ordering <> 'none'::text))),
-    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
-    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
     CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
     CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
     CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
     CONSTRAINT deadline_is_100_ms_to_60_s CHECK (((deadline >= '00:00:00.1'::interval) AND (deadline <= '00:01:00'::interval))),
-    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK ((((cardinality(delays) >= 1) AND (cardinality(delays) <= 100)) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
+    CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK (((cardinality(delays) >= 1) AND (cardinality(delays) <= 100) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
     CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
     CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
-    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
     CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
     CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
     CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
@@ -349,7 +342,7 @@ CREATE TABLE outbox.subscription (
     CONSTRAINT ordering_is_known CHECK ((ordering = ANY (ARRAY['none'::text, 'object'::text, 'strict'::text]))),
     CONSTRAINT permanent_codes_are_300_to_599 CHECK (((300 <= ALL (permanent_codes)) AND (599 >= ALL (permanent_codes)))),
     CONSTRAINT rate_is_above_0_to_10000 CHECK (((rate > (0)::double precision) AND (rate <= (10000)::double precision))),
-    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK ((((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9)) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
+    CONSTRAINT severity_thresholds_are_1_to_9_of_1_s_and_more CHECK (((cardinality(severity_thresholds) >= 1) AND (cardinality(severity_thresholds) <= 9) AND ('00:00:01'::interval <= ALL (severity_thresholds)))),
     CONSTRAINT status_is_known CHECK ((status = ANY (ARRAY['active'::text, 'failing'::text, 'paused'::text, 'disabled'::text, 'gone'::text]))),
     CONSTRAINT success_codes_are_200_to_299 CHECK (((cardinality(success_codes) > 0) AND (200 <= ALL (success_codes)) AND (299 >= ALL (success_codes)))),
     CONSTRAINT ttl_is_1_s_to_90_days CHECK (((ttl >= '00:00:01'::interval) AND (ttl <= '90 days'::interval))),
@@ -944,7 +937,7 @@ CREATE FUNCTION outbox.skipped_words(subscription bigint, status text) RETURNS t
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text, schedule text DEFAULT NULL::text, immediate_retries integer DEFAULT NULL::integer, delays interval[] DEFAULT NULL::interval[], max_age interval DEFAULT NULL::interval, ttl interval DEFAULT NULL::interval, success_codes integer[] DEFAULT NULL::integer[], permanent_codes integer[] DEFAULT NULL::integer[], gone_codes integer[] DEFAULT NULL::integer[], severity_thresholds interval[] DEFAULT NULL::interval[], disable_after_failures integer DEFAULT NULL::integer, disable_after interval DEFAULT NULL::interval, breaker_after integer DEFAULT NULL::integer, while_off text DEFAULT NULL::text, ordering text DEFAULT NULL::text, barrier boolean DEFAULT NULL::boolean, on_exhausted text DEFAULT NULL::text, rate double precision DEFAULT NULL::double precision, connect_deadline interval DEFAULT NULL::interval, http2 boolean DEFAULT NULL::boolean, format text DEFAULT NULL::text, batch_max integer DEFAULT NULL::integer, batch_bytes integer DEFAULT NULL::integer, auth jsonb DEFAULT NULL::jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_deliveries integer DEFAULT NULL::integer) RETURNS bigint
+CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text, schedule text DEFAULT NULL::text, immediate_retries integer DEFAULT NULL::integer, delays interval[] DEFAULT NULL::interval[], max_age interval DEFAULT NULL::interval, ttl interval DEFAULT NULL::interval, success_codes integer[] DEFAULT NULL::integer[], permanent_codes integer[] DEFAULT NULL::integer[], gone_codes integer[] DEFAULT NULL::integer[], severity_thresholds interval[] DEFAULT NULL::interval[], disable_after_failures integer DEFAULT NULL::integer, disable_after interval DEFAULT NULL::interval, breaker_after integer DEFAULT NULL::integer, while_off text DEFAULT NULL::text, ordering text DEFAULT NULL::text, barrier boolean DEFAULT NULL::boolean, on_exhausted text DEFAULT NULL::text, rate double precision DEFAULT NULL::double precision, connect_deadline interval DEFAULT NULL::interval, auth jsonb DEFAULT NULL::jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_deliveries integer DEFAULT NULL::integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -2644,7 +2637,6 @@ GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
@@ -2653,9 +2645,6 @@ GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
-GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
@@ -2929,8 +2918,8 @@ REVOKE ALL ON FUNCTION outbox.skipped_words(subscription bigint, status text) FR
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;

@@ -64,7 +64,8 @@ fn an_envelope_may_ask_which_subscription_it_is_for() {
     stage.db.psql(
         "create schema app; create table app.device (subscription bigint primary key, token text);
          create function app.push(event outbox.event, subscription bigint) returns json language sql stable as $$
-             select json_build_object('to', d.token, 'type', event.type) from app.device d where d.subscription = push.subscription $$",
+             select json_build_object('to', d.token, 'type', event.type)
+             from app.device d where d.subscription = push.subscription $$",
     );
     for device in ["one", "two"] {
         let id = stage.subscribe_url(&stage.receiver.url(&format!("/{device}")), "envelope => 'app.push'");

@@ -174,7 +174,8 @@ fn decrypted(request: &Request) -> Value {
     let script = "const ece = require('http_ece'), keys = require('crypto').createECDH('prime256v1');
         const [privateKey, authSecret, body] = process.argv.slice(1);
         keys.setPrivateKey(Buffer.from(privateKey, 'base64url'));
-        process.stdout.write(ece.decrypt(Buffer.from(body, 'base64url'), { version: 'aes128gcm', privateKey: keys, authSecret }))";
+        process.stdout.write(
+            ece.decrypt(Buffer.from(body, 'base64url'), { version: 'aes128gcm', privateKey: keys, authSecret }))";
     let body = BASE64.encode(&request.body);
     let fetched: &Path = &GATEWAY.fetched();
     let output = Command::new("node")

@@ -363,7 +363,10 @@ fn framing_headers_are_as_the_relay_makes_them() {
         "X\r\nY",
     ] {
         let headers = serde_json::to_string(&json!({ name: "1" })).unwrap();
-        stage.db.psql(&format!("update outbox.subscription set headers = '{headers}', version = version + 1; select outbox.ping({id})"));
+        stage.db.psql(&format!(
+            "update outbox.subscription set headers = '{headers}', version = version + 1;
+             select outbox.ping({id})"
+        ));
         stage.once();
         let row = stage.attempts().pop().unwrap();
         assert_eq!(

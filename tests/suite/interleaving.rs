@@ -282,7 +282,8 @@ impl Player<'_> {
     }
 
     async fn claim(&self) -> bool {
-        let (wanted, store) = (Wanted { free: 10, ..Wanted::default() }, &self.theatre.store);
+        let wanted = Wanted { free: 10, others_limit: 10, ..Wanted::default() };
+        let store = &self.theatre.store;
         !store.claim("relay", &wanted).await.unwrap().is_empty() || store.expand().await.unwrap().is_some()
     }
 }

@@ -220,7 +220,6 @@ fn limits_of_a_policy_are_kept_by_whatever_statement() {
         ("rate", "'NaN'", "rate_is_above_0_to_10000"),
         ("breaker_after", "0", "breaker_after_is_1_to_1000"),
         ("ordering", "'fifo'", "ordering_is_known"),
-        ("format", "'xml'", "format_is_known"),
     ] {
         let error = db.try_psql(&format!("update outbox.subscription set {column} = {value}")).unwrap_err();
         assert_eq!(error.sqlstate, "23514", "{column} = {value}: {}", error.raw);
@@ -229,7 +228,7 @@ fn limits_of_a_policy_are_kept_by_whatever_statement() {
     for (column, value) in [
         ("delays", "'{1 s,null}'"),
         ("success_codes", "'{200,null}'"),
-        ("http2", "null"),
+        ("barrier", "null"),
         ("ordering", "null"),
     ] {
         let error = db.try_psql(&format!("update outbox.subscription set {column} = {value}")).unwrap_err();

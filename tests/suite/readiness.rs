@@ -55,7 +55,7 @@ fn a_right_taken_away() {
         .spawn(&["run", "--database-url", &url, "--poll-ms", "20", "--ops-listen", "0"], &[]);
     let ops = Ops::of(&relay);
     ops.wait_until_ready();
-    let claim = "function outbox.claim(text, integer, bigint[], integer[], bigint)";
+    let claim = "function outbox.claim";
     stage.db.psql(&format!("revoke execute on {claim} from outbox_relay"));
     let reason = ops.wait_until_unready("claims have failed for");
     assert!(reason.contains("permission denied for function claim"), "{reason}");

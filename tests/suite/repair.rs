@@ -52,9 +52,9 @@ fn one_delivery_is_skipped_or_cancelled_with_who_and_why() {
     db.psql("update outbox.delivery set due_at = clock_timestamp() where id = 7");
     assert_eq!(db.psql("select outbox.skip(7, 'x')"), "skipped");
     // Its POST may still succeed: that is recorded as late, and ends nothing twice.
-    let late = "select outbox.settle('r', false, '{7}', '{1}', '{1}', array[outbox.slot(now())], '{7}', '{10}', \
+    let late = "select (outbox.settle('r', false, '{7}', '{1}', '{1}', array[outbox.slot(now())], '{7}', '{10}', \
         '{5}', '{delivered}', \
-        '{200}', '{null}', '{null}', '{null}', '{delivered}', '{null}')";
+        '{200}', '{null}', '{null}', '{null}', '{delivered}', '{null}')).late";
     assert_eq!(db.psql(late), "1");
     assert_eq!(told(&db, 7), "1 skipped skipped by postgres: x; 1 delivered");
     for call in ["skip(1, 'x')", "cancel(1, 'x')", "skip(99, 'x')", "cancel(null, 'x')"] {

@@ -267,7 +267,7 @@ fn a_running_dump_is_not_disturbed_and_disturbs_nobody() {
     let output = dump.wait_with_output().unwrap();
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.matches("INSERT INTO outbox.event_").count(), 12, "ten events, two types");
+    assert_eq!(text.matches("INSERT INTO outbox.event_").count(), 17, "ten events, seven types");
     assert_eq!(db.psql("call turn()").matches("emptied").count(), 2);
 }
 

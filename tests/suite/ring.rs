@@ -46,7 +46,8 @@ const HELPERS: &str = "
         select coalesce(string_agg(e.tableoid::regclass::text, ' ' order by 1), 'nowhere') from outbox.event e where
             e.id = $1 $$;
     select outbox.define_event_type('A');
-    select outbox.subscribe('a', 'A', 'https://e.com/', concurrency => 1000)";
+    select outbox.subscribe('a', 'A', 'https://e.com/', concurrency => 1000);
+    update outbox.subscription set breaker_after = null";
 
 /// A database with a subscription for events of type A, and the helpers of this file.
 pub(crate) fn ring(hint: &str) -> Database {

@@ -67,23 +67,23 @@ from published;
 insert into citations select '2017arXiv170301301Z', '10.5281/zenodo.' || n, '2017zndo....45906Z' from generate_series(61, 65) n;
 --> y POST /y
 -->   {"id":<event 6.0>,"event":"relation_added","creator":"ADS","source":"ADS.Discovery"
--->     ,"description":"ADS citation events","time":"<time 6.0>"
+-->     ,"description":"ADS citation events","time":"<time 6>"
 -->     ,"payload":{"cited_id":"10.5281/zenodo.61","cited_bibcode":"2017zndo....45906Z","citing_bibcode":"2017arXiv170301301Z"}}
 --> y POST /y
 -->   {"id":<event 6.1>,"event":"relation_added","creator":"ADS","source":"ADS.Discovery"
--->     ,"description":"ADS citation events","time":"<time 6.1>"
+-->     ,"description":"ADS citation events","time":"<time 6>"
 -->     ,"payload":{"cited_id":"10.5281/zenodo.62","cited_bibcode":"2017zndo....45906Z","citing_bibcode":"2017arXiv170301301Z"}}
 --> y POST /y
 -->   {"id":<event 6.2>,"event":"relation_added","creator":"ADS","source":"ADS.Discovery"
--->     ,"description":"ADS citation events","time":"<time 6.2>"
+-->     ,"description":"ADS citation events","time":"<time 6>"
 -->     ,"payload":{"cited_id":"10.5281/zenodo.63","cited_bibcode":"2017zndo....45906Z","citing_bibcode":"2017arXiv170301301Z"}}
 --> y POST /y
 -->   {"id":<event 6.3>,"event":"relation_added","creator":"ADS","source":"ADS.Discovery"
--->     ,"description":"ADS citation events","time":"<time 6.3>"
+-->     ,"description":"ADS citation events","time":"<time 6>"
 -->     ,"payload":{"cited_id":"10.5281/zenodo.64","cited_bibcode":"2017zndo....45906Z","citing_bibcode":"2017arXiv170301301Z"}}
 --> y POST /y
 -->   {"id":<event 6.4>,"event":"relation_added","creator":"ADS","source":"ADS.Discovery"
--->     ,"description":"ADS citation events","time":"<time 6.4>"
+-->     ,"description":"ADS citation events","time":"<time 6>"
 -->     ,"payload":{"cited_id":"10.5281/zenodo.65","cited_bibcode":"2017zndo....45906Z","citing_bibcode":"2017arXiv170301301Z"}}
 
 -- 7. Four of them go, one after the other, and z does not take it: with 204, which is no 200, with 500, with a redirect, and with silence

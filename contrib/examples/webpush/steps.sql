@@ -1,7 +1,7 @@
 -- What happens to two orders, and what the push gateway is sent. psql runs this file; each statement is a transaction.
 -- `-->` says what must come of a step, and that it is all: the requests, each with where it goes, the headers that are not on
 -- every request, and the body, byte for byte (line breaks and indents here are not part of it). "answers 410" is what the
--- gateway says to that request, if not 200; "row" is what psql prints.
+-- gateway says to that request, if not 200; "row" is what psql prints; "until" says when a step is over.
 \set admin :USER
 
 -- 1. Two devices follow one order, nobody the other; both orders go through all their states: one push to each device
@@ -17,6 +17,7 @@ update orders set status = 'DELIVERED';
 update orders set status = 'COMPLETED';
 --> row t
 --> row t
+--> until (select bool_and(s.status = 'gone') from outbox.subscription s)
 --> gateway POST /push
 -->   {"subscription":{"endpoint":"https://push.example.net/send/d1","keys":{"p256dh":"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
 -->       ,"auth":"BTBZMqHH6r4Tts7J_aSIgg"}}

@@ -70,7 +70,8 @@ pub(crate) fn stay(stage: &Stage, lines: &Lines) -> Result<(), String> {
 
 /// From now on the server's log says who commits what; and failures are tried again soon enough to be watched.
 fn make_it_tell(stage: &Stage) {
-    let patience = "update outbox.subscription set deadline = '5 s', backoff_base = '1 s', backoff_cap = '20 s', breaker_after = null;";
+    let patience = "update outbox.subscription \
+         set deadline = '5 s', backoff_base = '1 s', backoff_cap = '20 s', breaker_after = null;";
     println!("demo=# {patience}");
     stage.database.psql(patience);
     for setting in ["log_statement = 'all'", "log_executor_stats = on", "log_duration = on"] {
