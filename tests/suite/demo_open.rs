@@ -102,8 +102,8 @@ impl Demo {
     /// What must be gone when it has ended: files by name, its relay as a process.
     fn traces(&self) -> Vec<String> {
         let server = self.psql(&["show data_directory"]);
-        let line = self.process.wait_for_line("$ outboxd run --identities ", SOON);
-        let identities = line.split_whitespace().last().unwrap();
+        let line = self.process.wait_for_line("$ outboxd run ", SOON);
+        let identities = line.split_whitespace().skip_while(|word| *word != "--identities").nth(1).unwrap();
         let base = Path::new(&server).parent().unwrap().display().to_string();
         let files = Path::new(identities).parent().unwrap().display().to_string();
         vec![base, files, format!("/proc/{}", self.relay())]
