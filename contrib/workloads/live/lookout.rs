@@ -193,13 +193,14 @@ impl Lookout {
     }
 
     /// Which attempt it was that arrived then (milliseconds since 1970). A claim raises the number before the POST leaves,
-    /// and when the outcome is on record already, so is the number.
+    /// and when the outcome is on record already, so is the number. When an attempt began is reckoned back from its record, and so
+    /// comes out late by what lies between: of several the nearest.
     pub(crate) fn attempt(&mut self, event: u64, key: &str, arrived_ms: f64) -> Option<i64> {
         let answer = self.ask(&format!(
             "select coalesce((select a.attempt from outbox.attempt a where a.event_id = {event} and a.subscription = s.id \
-                 and a.started_at <= t.at + interval '10 ms' \
+                 and a.started_at <= t.at + interval '250 ms' \
                  and a.started_at + make_interval(secs => a.duration_ms / 1000) >= t.at - interval '10 ms' \
-                 order by a.id desc limit 1), \
+                 order by abs(extract(epoch from a.started_at - t.at)) limit 1), \
                  (select d.attempt from outbox.delivery d where d.event_id = {event} and d.subscription = s.id)) \
              from outbox.subscription s, lateral (select to_timestamp({arrived_ms} / 1000)) t (at) where s.key = '{key}'"
         ));
