@@ -66,7 +66,7 @@ impl Play {
         self.service.reply(answer);
         let url = format!("https://localhost:{}/{device}", self.gateway.port);
         let sql = format!(
-            "select outbox.subscribe('{device}', '*', '{url}', envelope => 'app.push', delays => '{{1 hour}}')"
+            "select outbox.subscribe('{device}', '*', '{url}', envelope => 'app.push', delays => '{{10 min}}')"
         );
         let subscription = self.stage.db.psql(&sql);
         self.stage.db.psql(&format!("select outbox.emit('Order.Update', $j${push}$j$)"));
