@@ -24,7 +24,7 @@ const HELPERS: &str = "
     create function expire() returns void language sql as $$
         update outbox.delivery set due_at = clock_timestamp(), leased_by = null $$;
     create view held as select subscription, breaker_opened as opened, held_why as why,
-        round(extract(epoch from held_until - clock_timestamp())) as s from outbox.subscription_health order by 1";
+        round(extract(epoch from held_until - held_since)) as s from outbox.subscription_health order by 1";
 
 /// A database with one subscription, whose breaker opens at the third failure, and so many events for it.
 fn outbox(hint: &str, events: u32) -> Database {
