@@ -193,8 +193,8 @@ impl Lookout {
     }
 
     /// Which attempt it was that arrived then (milliseconds since 1970). A claim raises the number before the POST leaves,
-    /// and when the outcome is on record already, so is the number. When an attempt began is reckoned back from its record, and so
-    /// comes out late by what lies between: of several the nearest.
+    /// and when the outcome is on record already, so is the number. When an attempt began is reckoned back from its
+    /// record, and so comes out late by what lies between: of several the nearest.
     pub(crate) fn attempt(&mut self, event: u64, key: &str, arrived_ms: f64) -> Option<i64> {
         let answer = self.ask(&format!(
             "select coalesce((select a.attempt from outbox.attempt a where a.event_id = {event} and a.subscription = s.id \
