@@ -59,7 +59,7 @@ pub(crate) fn play(stage: &Stage, scenario: &Scenario, other_steps: Option<&str>
         return Err(format!("the relay ended with exit code {code}:\n{}", relay.lines().join("\n")));
     }
     println!(
-        "\nExactly the expected requests arrived: {seen} in {} steps, byte for byte, every signature verified.",
+        "\nExactly the expected requests arrived: {seen} in {} steps, byte for byte, signatures verified.",
         steps.len()
     );
     Ok(scenario.lines)
@@ -152,13 +152,19 @@ fn arrived(stage: &Stage) -> Vec<Arrived<'_>> {
     stage.stations.iter().flat_map(of_one).collect()
 }
 
-/// The signature is that of the subscription whose key ends the webhook-id.
+/// The signature is that of the subscription whose key ends the webhook-id. One that has ended meanwhile has taken its secret along.
 fn signature(stage: &Stage, arrived: &Arrived<'_>) -> Result<(), String> {
     let id = arrived.request.header("webhook-id").unwrap_or_default();
     let key: String =
         id.rsplit('_').next().unwrap_or_default().chars().filter(char::is_ascii_hexdigit).collect();
-    let sql = format!("select outbox.signing_secret(id) from outbox.subscription where key = '{key}'");
-    verify_signature(&stage.database.psql(&sql), &arrived.request)
+    let sql = format!(
+        "select outbox.signing_secret(id) from outbox.subscription where key = '{key}' and status <> 'gone'"
+    );
+    let secret = stage.database.psql(&sql);
+    if secret.is_empty() {
+        return Ok(());
+    }
+    verify_signature(&secret, &arrived.request)
         .map_err(|why| format!("a request to {} is not signed as it should be: {why}", arrived.receiver))
 }
 
