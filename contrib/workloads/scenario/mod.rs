@@ -152,7 +152,7 @@ fn arrived(stage: &Stage) -> Vec<Arrived<'_>> {
     stage.stations.iter().flat_map(of_one).collect()
 }
 
-/// The signature is that of the subscription whose key ends the webhook-id. One that has ended meanwhile has taken its secret along.
+/// The signature is that of the subscription whose key ends the webhook-id. One that has ended has taken its secret along.
 fn signature(stage: &Stage, arrived: &Arrived<'_>) -> Result<(), String> {
     let id = arrived.request.header("webhook-id").unwrap_or_default();
     let key: String =
