@@ -24,6 +24,7 @@ create table outbox.definition_history (
 --   dead_letter_retention  how long dead letters are kept, and with them their events and attempts
 --   home                   the database that delivers (outbox.home()); in a copy it is another one, and relays refuse
 --   context_headers        request headers that a transaction may set: X-CorrelationId is read from outbox.header.x_correlationid
+--   cloudevents_source     the attribute source of CloudEvents, a URI-reference; null: / and the database's name
 create table outbox.setting (
     one_row               boolean primary key default true,
     http_allowed          boolean  not null default false,
@@ -32,6 +33,7 @@ create table outbox.setting (
     dead_letter_retention interval not null default '90 days',
     home                  text,
     context_headers       text[]   not null default '{}',
+    cloudevents_source    text,
     constraint there_is_one_row check (one_row),
     constraint doorbell_is_auto_on_or_off check (doorbell in ('auto', 'on', 'off')),
     constraint retention_is_1_hour_to_6_days check (retention between '1 hour' and '6 days'),
@@ -237,6 +239,7 @@ create table outbox.subscriber (
 --   auth            how the relay proves who we are, by the name of a secret that it alone holds: {"type": "bearer", "secret": "acme"}
 --   status          active, failing, paused, disabled, gone; while_off: what becomes of events while it is paused or disabled
 --   connect_deadline, deadline  limits of one attempt: until there is a connection, and in all; rate: POSTs per second, all relays together
+--   headers         values, or {"copy": "$.object_id"}: what this jsonpath finds in outbox.body()
 --   http2           offered to the subscriber by ALPN; batch_max, batch_bytes: how many events, and bytes, one POST may carry
 -- What follows from an answer: success_codes (null: 2xx), permanent_codes (dead at once), gone_codes (the subscription ends).
 -- When a failure is tried again: immediate_retries without a pause, then delays one after another, the last for ever, or
@@ -400,7 +403,8 @@ create index event_by_object on outbox.event (object, object_id, id);
 
 -- The duty to bring one event to one subscription. A row is open work; finishing deletes it. due_at is when it may be
 -- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row. object_key names the
--- object, where a newer event takes the place of older ones (mode latest).
+-- object, where a newer event takes the place of older ones (mode latest). alone: a batch that it was in was refused for what
+-- was in it, and it shares a POST with nobody any more.
 create table outbox.delivery (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
@@ -410,7 +414,8 @@ create table outbox.delivery (
     attempt      integer     not null default 0,
     retry_base   integer     not null default 0,
     leased_by    text,
-    object_key   bigint
+    object_key   bigint,
+    alone        boolean     not null default false
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);

@@ -22,6 +22,8 @@ pub struct Claim {
     pub event_slot: i16,
     /// `outbox.event.id`, the order of events.
     pub event_id: i64,
+    /// Deliveries of a subscription with equal numbers are one POST, whose body is an array of theirs; `None`: a POST by itself.
+    pub batch: Option<i32>,
     /// What there is to send; `None` when the event's row is gone.
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
@@ -43,13 +45,35 @@ pub struct Message {
     pub webhook_id: String,
     /// The bytes to sign and send, exactly; or why the subscription's envelope made none.
     pub body: Result<String, String>,
-    /// What the event's transaction had set to be sent along.
+    /// What the body is.
+    pub format: Format,
+    /// How many events the body is an array of; `None` when it is not an array.
+    pub batch: Option<usize>,
+    /// What of the event goes into headers.
     pub context: Context,
 }
 
-/// What a transaction has set for its events, as it was set: any text at all.
+/// The form that a body has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// A JSON object with type, timestamp and data.
+    #[default]
+    Standard,
+    /// A CloudEvent, whole.
+    CloudEvents,
+    /// The data alone, JSON; where the event is a CloudEvent, the rest of it is in headers.
+    Data,
+    /// What the subscription's envelope made.
+    Envelope,
+}
+
+/// What of an event goes into headers: any text at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
+    /// Attributes of a CloudEvent whose body is the data alone, names and values.
+    pub attributes: Vec<(String, String)>,
+    /// What the subscription copies from the event, names and values.
+    pub copied: Vec<(String, String)>,
     /// `outbox.traceparent`, for the header `traceparent`.
     pub traceparent: Option<String>,
     /// `outbox.trace_id`, for the header `outbox-trace-id`.
@@ -80,6 +104,8 @@ pub struct Subscription {
     pub connect_deadline: Duration,
     /// Limit of one attempt, from connect to the last byte of the answer.
     pub deadline: Duration,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
     /// What follows from an attempt.
     pub policy: Policy,
 }
@@ -115,6 +141,7 @@ impl Default for Subscription {
             concurrency: 16,
             connect_deadline: Duration::from_secs(5),
             deadline: Duration::from_secs(20),
+            http2: false,
             policy: Policy::default(),
         }
     }
@@ -156,6 +183,33 @@ impl Claim {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.asked.elapsed() < Self::SLACK
+    }
+
+    /// What is left when it has been sent: a batch may be of many megabytes.
+    #[must_use]
+    pub fn without_message(&self) -> Self {
+        Self { message: None, ..*self }
+    }
+}
+
+impl Format {
+    /// The format of a word in `outbox.claim()`.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        match word {
+            "cloudevents" => Self::CloudEvents,
+            "cloudevents-binary" | "raw" => Self::Data,
+            "envelope" => Self::Envelope,
+            _ => Self::Standard,
+        }
+    }
+}
+
+impl Report {
+    /// Of a delivery that had its POST for itself.
+    #[must_use]
+    pub fn new(claim: Claim, attempt: Option<Attempt>, verdict: Verdict) -> Self {
+        Self { claim, attempt, verdict, alone: false, follows: false }
     }
 }
 
@@ -252,6 +306,10 @@ pub struct Report {
     pub attempt: Option<Attempt>,
     /// What follows.
     pub verdict: Verdict,
+    /// Whether it is to share no POST any more.
+    pub alone: bool,
+    /// Whether another report tells of the same POST: it is one failure, or one success.
+    pub follows: bool,
 }
 
 /// A table outside schema outbox, as far as watching goes.

@@ -5,7 +5,7 @@ as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
 -- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
---   OX016 filter, filter_path, exclude_source; 23502, 23514 as the table would.
+--   OX016 filter, filter_path, exclude_source; OX029 batch_max; 23502, 23514 as the table would.
 -- Touches: insert outbox.subscriber; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
@@ -27,6 +27,9 @@ begin
         -- Not one that will do no more: who has such a subscription must be able to pause it.
         if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
             new.envelope := outbox.check_envelope(new.envelope);
+        end if;
+        if tg_op = 'INSERT' or (new.envelope, new.format, new.batch_max) is distinct from (old.envelope, old.format, old.batch_max) then
+            perform outbox.check_batch(new.envelope, new.format, new.batch_max);
         end if;
         perform outbox.check_filter(new.filter, new.filter_path, new.exclude_source);
         -- As events have it.

@@ -4,7 +4,8 @@ create or replace function outbox.settle(
     ages_ms double precision[], durations_ms double precision[],
     classes text[], statuses integer[], error_classes text[], errors text[], responses text[],
     outcomes text[], retries_in_ms double precision[],
-    holds_ms double precision[] default null, tls text[] default null
+    holds_ms double precision[] default null, tls text[] default null,
+    alones boolean[] default null, followers boolean[] default null
 ) returns integer
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -25,6 +26,8 @@ as $$
 --   retries_in_ms     pause before the next attempt, from now
 --   holds_ms          how long the subscriber asked to be left alone altogether, from the end of the attempt; null when it did not
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
+--   alones            whether it is to share no POST any more; null for no
+--   followers         whether another report of the same POST, of a batch, is among these or came before; null for no
 -- Returns: how many of the reports were late.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
 -- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health().
@@ -36,14 +39,19 @@ begin
     perform from outbox.delivery d where d.id = any (settle.deliveries) order by d.id for update;
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
     perform outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
-        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
+        settle.durations_ms,
+        -- A batch that failed is one failure, not as many as it had events.
+        case when settle.followers is null then settle.classes else array(
+            select case when f.follows then null else f.class end
+            from unnest(settle.classes, settle.followers) with ordinality as f (class, follows, n) order by f.n) end,
+        settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms);
     with report as (
         select * from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
             settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.responses,
-            settle.outcomes, settle.retries_in_ms, settle.tls
+            settle.outcomes, settle.retries_in_ms, settle.tls, settle.alones
         ) as r (delivery, attempt, subscription, event_slot, event_id, age_ms,
-            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms, tls)
+            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms, tls, alone)
         where not settle.again or not exists (
             select from outbox.attempt a
             where a.event_id = r.event_id and a.subscription = r.subscription and a.delivery = r.delivery and a.attempt = r.attempt)
@@ -59,7 +67,7 @@ begin
         returning d.id, r.attempt
     ), waiting as (
         update outbox.delivery d
-        set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null
+        set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null, alone = d.alone or coalesce(r.alone, false)
         from decisive r
         where d.id = r.delivery and r.outcome is null and d.attempt = r.attempt
         returning d.id, r.attempt

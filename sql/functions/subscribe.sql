@@ -21,7 +21,7 @@ as $$
 --   pattern       an event type (Order.Update), Order.*, or *
 --   url           https://…
 --   identity      the name of the client certificate and CA that the relay uses; default: the relay's `default`
---   headers       extra request headers, {"X-Team": "billing"}
+--   headers       extra request headers, {"X-Team": "billing"}; copied from the event: {"X-Order": {"copy": "$.object_id"}}
 --   secret        whsec_… if the subscriber already holds one; default: a new one, see outbox.signing_secret()
 --   auth          a secret of the relay, by name, that goes into the Authorization header
 --  which events
@@ -33,7 +33,7 @@ as $$
 --  in which form
 --   format        standard, cloudevents, cloudevents-binary or raw (standard)
 --   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: what format says
---   batch_max, batch_bytes  events, and bytes, in one POST (1, 1 MiB)
+--   batch_max, batch_bytes  events, and bytes, in one POST (1, 1 MiB); above 1 each body is a JSON array
 --   http2         offer HTTP/2 (false)
 --  how fast
 --   concurrency   POSTs at a time from one relay (16)
@@ -59,7 +59,7 @@ as $$
 --   on_exhausted  what becomes of those behind one that was given up: skip, block or park (skip)
 -- Returns: the subscription's id.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers, auth; OX009 secret; OX015 envelope; OX016 filter, filter_path,
---   exclude_source; OX021 schedule; 23514 naming the limit a number breaks.
+--   exclude_source; OX021 schedule; OX029 batch_max; 23514 naming the limit a number breaks.
 -- Touches: insert or update outbox.subscription, and through its triggers outbox.subscriber and outbox.signing_key.
 declare
     _id        bigint;

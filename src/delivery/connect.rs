@@ -1,4 +1,4 @@
-//! Opens a connection to a destination: name, TCP, TLS, HTTP/1.1, each with its own kind of failure.
+//! Opens a connection to a destination: name, TCP, TLS, HTTP, each with its own kind of failure.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,9 +15,16 @@ use tokio_native_tls::TlsStream;
 
 use super::endpoint::Destination;
 use super::failure::Failure;
+use super::http2::{self, Multiplexed};
 
 /// Sends requests over one open connection.
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
+
+/// A connection as the subscriber wants it.
+pub(super) enum Opened {
+    Http1(Sender),
+    Http2(Multiplexed),
+}
 
 /// Resolving a name may block a thread of the runtime's pool: it does not get the whole deadline.
 const NAME_LIMIT: Duration = Duration::from_secs(5);
@@ -25,7 +32,7 @@ const NAME_LIMIT: Duration = Duration::from_secs(5);
 const TCP_LIMIT: Duration = Duration::from_secs(5);
 
 /// Opens a connection and spawns the task that drives it; the task ends when the sender is dropped or the peer closes.
-pub(super) async fn connect(destination: &Destination) -> Result<Sender, Failure> {
+pub(super) async fn connect(destination: &Destination) -> Result<Opened, Failure> {
     let tcp = dial(&destination.host, destination.port).await?;
     // A POST is one small write that should leave at once.
     let _ = tcp.set_nodelay(true);
@@ -33,19 +40,23 @@ pub(super) async fn connect(destination: &Destination) -> Result<Sender, Failure
         None => Stream::Plain(tcp),
         Some(identity) => {
             let tls = identity
-                .connector
+                .connector(destination.http2)
+                .map_err(|e| Failure::handshake(&e, &destination.host, identity))?
                 .connect(&destination.host, tcp)
                 .await
                 .map_err(|e| Failure::handshake(&e, &destination.host, identity))?;
             Stream::Tls(Box::new(tls))
         }
     };
+    if stream.is_http2() {
+        return http2::open(stream, destination).await.map(Opened::Http2);
+    }
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|e| Failure::from_hyper(&e, destination, false))?;
     // What goes wrong on the connection also ends the request on it, and is reported there.
     tokio::spawn(connection);
-    Ok(sender)
+    Ok(Opened::Http1(sender))
 }
 
 pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, Failure> {
@@ -65,9 +76,21 @@ pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, Failure> {
 }
 
 /// A connection's bytes, with or without TLS.
-enum Stream {
+pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether the subscriber has chosen HTTP/2; what it says of protocols that were not offered it says in vain.
+    fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => {
+                matches!(stream.get_ref().negotiated_alpn(), Ok(Some(chosen)) if chosen == b"h2")
+            }
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use url::{Host, Url};
 
@@ -17,6 +18,8 @@ pub struct Endpoint {
     pub destination: Destination,
     /// Path and query, as the request line has them.
     pub path: String,
+    /// The whole URL, as a request of HTTP/2 has it.
+    pub(super) uri: Uri,
     /// The `Host` header.
     pub authority: HeaderValue,
     /// Extra headers, checked once.
@@ -37,7 +40,12 @@ pub struct Destination {
     pub port: u16,
     /// The certificates to use; `None` for plain HTTP.
     pub tls: Option<Arc<Identity>>,
+    /// Whether HTTP/2 is offered; without TLS there is nobody to offer it to.
+    pub http2: bool,
 }
+
+/// Host, port, the identity's serial number, whether HTTP/2 is offered.
+pub(super) type Key = (String, u16, Option<u64>, bool);
 
 impl Destination {
     /// Where POSTs to a URL go, with the identity of that name.
@@ -65,14 +73,13 @@ impl Destination {
             other => return Err(EndpointError::Url(format!("{other}:// is not supported"))),
         };
         let port = url.port_or_known_default().ok_or_else(|| EndpointError::Url("it has no port".into()))?;
-        Ok(Self { host, port, tls })
+        Ok(Self { host, port, tls, http2: false })
     }
 
     /// Two destinations with equal keys may share connections. An identity that was read again has another serial: what
     /// was opened with the old certificate is never used again.
-    #[must_use]
-    pub fn key(&self) -> (String, u16, Option<u64>) {
-        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.serial))
+    pub(super) fn key(&self) -> Key {
+        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.serial), self.http2)
     }
 }
 
@@ -105,12 +112,16 @@ impl Endpoint {
     /// When its URL, identity or a header cannot be used; each attempt then fails with this sentence.
     pub fn new(subscription: &Subscription, identities: &Identities) -> Result<Self, EndpointError> {
         let url = Url::parse(&subscription.url).map_err(|e| EndpointError::Url(e.to_string()))?;
-        let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
+        let mut destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
+        destination.http2 = subscription.http2 && destination.tls.is_some();
         let authority = url.authority();
         Ok(Self {
             subscription: subscription.id,
             destination,
             path: url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
+            uri: url[..url::Position::AfterQuery]
+                .parse()
+                .map_err(|_| EndpointError::Url("it is no URI".into()))?,
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,
             secrets: subscription.secrets.clone(),

@@ -29,7 +29,8 @@ async fn shake(destination: &Destination) -> Result<Option<Vec<u8>>, Failure> {
     let tcp = dial(&destination.host, destination.port).await?;
     let Some(identity) = &destination.tls else { return Ok(None) };
     let mut tls = identity
-        .connector
+        .connector(destination.http2)
+        .map_err(|e| Failure::handshake(&e, &destination.host, identity))?
         .connect(&destination.host, tcp)
         .await
         .map_err(|e| Failure::handshake(&e, &destination.host, identity))?;

@@ -10,19 +10,20 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connect::Sender;
-use super::endpoint::Destination;
+use super::endpoint::{Destination, Key};
+use super::shared::Shared;
 
 /// Below the idle limit of common servers and load balancers (60 s and more), so that we close first.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// More idle connections to one destination than this are closed.
 const IDLE_MAX: usize = 256;
 
-type Key = (String, u16, Option<u64>);
-
 /// Idle connections, newest last.
 #[derive(Default)]
 pub struct Pool {
     idle: Mutex<HashMap<Key, Vec<(Sender, Instant)>>>,
+    /// Those that are not idle only because nobody uses them.
+    pub(super) shared: Shared,
 }
 
 impl Pool {
@@ -50,10 +51,12 @@ impl Pool {
     /// Closes all idle connections: what they were opened with is out of date.
     pub fn clear(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.clear();
     }
 
     /// Closes what has been idle for too long; to be called every few seconds.
     pub fn sweep(&self) {
+        self.shared.sweep(IDLE_LIMIT);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|_, waiting| {
             waiting.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < IDLE_LIMIT);

@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
-use super::connect::{Sender, connect};
-use super::context;
+use super::connect::{Opened, Sender, connect};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::http2::Place;
 use super::pool::Pool;
+use super::shared::Line;
 use super::signature::sign;
+use super::{context, format};
 use crate::model::{Attempt, Claim, Class, Message};
 
 /// How much of a response body is read before the connection is given up instead.
@@ -23,6 +25,9 @@ const RESPONSE_READ_MAX: usize = 64 * 1024;
 const RESPONSE_KEPT_MAX: usize = 4 * 1024;
 /// After a 2xx head the delivery is a success; its body gets this long, so that the connection can be used again.
 const BODY_LIMIT: Duration = Duration::from_secs(2);
+
+/// Connections that are being closed, one after another, until it is enough.
+const RESENT_MAX: u32 = 3;
 
 /// Who we are, to subscribers.
 const AGENT: &str = concat!("outboxd/", env!("CARGO_PKG_VERSION"));
@@ -76,8 +81,8 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.extend(endpoint.headers.clone());
+    format::add(headers, message);
     context::add(headers, &message.context);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
@@ -89,6 +94,9 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
         set("webhook-signature", &signature);
     }
     set("outbox-attempt", &claim.attempt.to_string());
+    if let Some(events) = message.batch {
+        set("outbox-batch", &events.to_string());
+    }
     request
 }
 
@@ -100,6 +108,9 @@ async fn exchange(
     request: Request<Full<Bytes>>,
     deadline: Deadline,
 ) -> Result<(StatusCode, Bytes), Failure> {
+    if endpoint.destination.http2 {
+        return exchange_on_shared(endpoint, pool, request, deadline).await;
+    }
     let mut request = request;
     while let Some(mut sender) = pool.take(&endpoint.destination) {
         match send(endpoint, &mut sender, request, deadline, false).await {
@@ -108,13 +119,72 @@ async fn exchange(
             Err((failure, None)) => return Err(failure),
         }
     }
-    let mut sender = timeout_at(deadline, connect(&endpoint.destination))
-        .await
-        .map_err(|_| Failure::deadline(endpoint.deadline, Class::NotSent, "before it had a connection"))??;
+    let opened = timeout_at(deadline, connect(&endpoint.destination)).await.map_err(|_| late(endpoint))??;
+    let Opened::Http1(mut sender) = opened else {
+        return Err(Failure::not_sent("http2", "the subscriber speaks HTTP/2, which was not offered".into()));
+    };
     match send(endpoint, &mut sender, request, deadline, true).await {
         Ok(response) => Ok(read(endpoint, pool, sender, response, deadline).await),
         Err((failure, _)) => Err(failure),
     }
+}
+
+fn late(endpoint: &Endpoint) -> Failure {
+    Failure::deadline(endpoint.deadline, Class::NotSent, "before it had a connection")
+}
+
+/// The same where HTTP/2 is offered, and the subscriber may take it or not. What a connection in use has certainly not brought to the
+/// subscriber's eyes, since it is being closed, goes on another one.
+async fn exchange_on_shared(
+    endpoint: &Endpoint,
+    pool: &Pool,
+    mut request: Request<Full<Bytes>>,
+    deadline: Deadline,
+) -> Result<(StatusCode, Bytes), Failure> {
+    let destination = &endpoint.destination;
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let line = pool.shared.line(destination, || pool.take(destination));
+        let (failure, unsent) = match timeout_at(deadline, line).await.map_err(|_| late(endpoint))?? {
+            Line::Http1(mut sender) => match send(endpoint, &mut sender, request, deadline, false).await {
+                Ok(response) => return Ok(read(endpoint, pool, sender, response, deadline).await),
+                Err(failed) => failed,
+            },
+            Line::Http2(place) => match send_on(endpoint, &place, request, deadline).await {
+                // The place is kept until the body has been read.
+                Ok(response) => {
+                    let (status, body, _) = read_body(response, deadline).await;
+                    return Ok((status, body));
+                }
+                Err(failed) => failed,
+            },
+        };
+        match unsent {
+            Some(unsent) if tries <= RESENT_MAX => request = unsent,
+            _ => return Err(failure),
+        }
+    }
+}
+
+async fn send_on(
+    endpoint: &Endpoint,
+    place: &Place,
+    mut request: Request<Full<Bytes>>,
+    deadline: Deadline,
+) -> Result<Response<Incoming>, (Failure, Unsent)> {
+    // What HTTP/1.1 says in the header Host is part of the URI here.
+    request.headers_mut().remove(HOST);
+    *request.uri_mut() = endpoint.uri.clone();
+    match timeout_at(deadline, place.send(request, &endpoint.destination)).await {
+        Ok(result) => result,
+        Err(_) if !place.may_have_sent() => Err((late(endpoint), None)),
+        Err(_) => Err((unanswered(endpoint), None)),
+    }
+}
+
+fn unanswered(endpoint: &Endpoint) -> Failure {
+    Failure::deadline(endpoint.deadline, Class::Unknown, "before the subscriber answered")
 }
 
 type Unsent = Option<Request<Full<Bytes>>>;
@@ -132,10 +202,7 @@ async fn send(
             let unsent = error.take_message();
             Err((Failure::from_hyper(error.error(), &endpoint.destination, fresh), unsent))
         }
-        Err(_) => Err((
-            Failure::deadline(endpoint.deadline, Class::Unknown, "before the subscriber answered"),
-            None,
-        )),
+        Err(_) => Err((unanswered(endpoint), None)),
     }
 }
 
@@ -147,6 +214,15 @@ async fn read(
     response: Response<Incoming>,
     deadline: Deadline,
 ) -> (StatusCode, Bytes) {
+    let (status, body, whole) = read_body(response, deadline).await;
+    if whole {
+        keep(endpoint, pool, sender).await;
+    }
+    (status, body)
+}
+
+/// The status, the beginning of the body, and whether it was read to its end.
+async fn read_body(response: Response<Incoming>, deadline: Deadline) -> (StatusCode, Bytes, bool) {
     let status = response.status();
     let mut body = response.into_body();
     let mut kept = Vec::new();
@@ -165,10 +241,8 @@ async fn read(
         true
     };
     let limit = deadline.min(Deadline::now() + BODY_LIMIT);
-    if timeout_at(limit, whole).await.unwrap_or(false) {
-        keep(endpoint, pool, sender).await;
-    }
-    (status, Bytes::from(kept))
+    let whole = timeout_at(limit, whole).await.unwrap_or(false);
+    (status, Bytes::from(kept), whole)
 }
 
 /// The connection's task may need a moment to see that the response is over.

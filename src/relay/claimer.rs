@@ -8,6 +8,7 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::batch::posts;
 use super::bellkeeper::Bellkeeper;
 use super::doorbell::{Doorbell, Step};
 use super::endpoints::Endpoints;
@@ -38,7 +39,7 @@ pub(super) struct Claimer {
     endpoints: Endpoints,
     posts: JoinSet<()>,
     /// Posts under way, so that one that is aborted or panics still gets an outcome.
-    underway: HashMap<Id, Claim>,
+    underway: HashMap<Id, Vec<Claim>>,
     doorbell: Doorbell,
     bell: Bellkeeper,
     /// No claim before this: the last one failed.
@@ -210,8 +211,8 @@ impl Claimer {
             self.pool.clear();
         }
         let count = claims.len();
-        for claim in claims {
-            self.start(claim);
+        for claims in posts(claims) {
+            self.start(claims);
         }
         if count > 0 {
             self.expand().await;
@@ -233,25 +234,25 @@ impl Claimer {
         }
     }
 
-    fn start(&mut self, claim: Claim) {
-        let Some(known) = self.endpoints.of(&claim) else {
-            let failure = Failure::not_sent("settings", "the relay could not read the subscription".into());
-            let attempt = unsent(&claim, failure);
-            self.outcomes.send(Report {
-                claim,
-                attempt: Some(attempt),
-                verdict: Verdict::Retry(SETTINGS_PAUSE),
-            });
+    fn start(&mut self, claims: Vec<Claim>) {
+        let Some(known) = self.endpoints.of(&claims[0]) else {
+            for claim in claims {
+                let failure =
+                    Failure::not_sent("settings", "the relay could not read the subscription".into());
+                let attempt = unsent(&claim, failure);
+                self.outcomes.send(Report::new(claim, Some(attempt), Verdict::Retry(SETTINGS_PAUSE)));
+            }
             return;
         };
-        let subscription = claim.subscription;
-        self.scheduler.started(subscription, known.subscription.concurrency);
+        self.scheduler.started(claims[0].subscription, known.subscription.concurrency);
         let (pool, outcomes) = (Arc::clone(&self.pool), self.outcomes.clone());
-        let task = self.posts.spawn({
-            let claim = claim.clone();
-            async move { outcomes.send(attempt(claim, &known, &pool).await) }
+        let bare = claims.iter().map(Claim::without_message).collect();
+        let task = self.posts.spawn(async move {
+            for report in attempt(claims, &known, &pool).await {
+                outcomes.send(report);
+            }
         });
-        self.underway.insert(task.id(), claim);
+        self.underway.insert(task.id(), bare);
         self.settings.metrics.in_flight(self.underway.len());
     }
 
@@ -294,13 +295,15 @@ impl Claimer {
             Ok((id, ())) => *id,
             Err(problem) => problem.id(),
         };
-        let Some(claim) = self.underway.remove(&id) else { return };
+        let Some(claims) = self.underway.remove(&id) else { return };
         self.settings.metrics.in_flight(self.underway.len());
-        if self.scheduler.finished(claim.subscription) {
+        if self.scheduler.finished(claims[0].subscription) {
             self.doorbell.look_now(Instant::now());
         }
         if let Err(problem) = ended {
-            self.lost(claim, problem.is_panic());
+            for claim in claims {
+                self.lost(claim, problem.is_panic());
+            }
         }
     }
 
@@ -329,7 +332,7 @@ impl Claimer {
             Some(known) if panicked => verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()),
             _ => Verdict::Retry(Duration::ZERO),
         };
-        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict });
+        self.outcomes.send(Report::new(claim, Some(attempt), verdict));
     }
 
     /// Lets what is under way end until `end`; what does not is due again at once.

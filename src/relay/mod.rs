@@ -2,9 +2,10 @@
 //!
 //! Four tasks, each with a database session of its own, so that none waits for another's statement:
 //! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
-//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` and `verdict` are the decisions
+//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler`, `batch` and `verdict` are the decisions
 //! alone, without I/O.
 
+mod batch;
 mod bellkeeper;
 mod claimer;
 pub mod doorbell;

@@ -93,6 +93,7 @@ mod tests {
             version: 1,
             event_slot: 0,
             event_id: 0,
+            batch: None,
             message: None,
             occurred_at: None,
             claimed_at: 0.0,

@@ -1,28 +1,61 @@
-//! One delivery: sent, judged, told.
+//! One POST: sent, judged, told.
 
 use tracing::{debug, error, warn};
 
+use super::batch;
 use super::endpoints::Known;
-use super::verdict::verdict;
 use crate::delivery::{Failure, Pool, post};
-use crate::model::{Attempt, Claim, Report, Verdict};
+use crate::model::{Attempt, Claim, Message, Report, Verdict};
 
-/// Sends a delivery and says what follows.
-pub(super) async fn attempt(claim: Claim, known: &Known, pool: &Pool) -> Report {
-    let Some(message) = claim.message.clone() else {
-        return Report { claim, attempt: None, verdict: Verdict::Cancelled };
+/// Makes one POST of claims of one subscription and says what follows for each.
+pub(super) async fn attempt(claims: Vec<Claim>, known: &Known, pool: &Pool) -> Vec<Report> {
+    let Some((first, message)) = first_and_message(&claims) else {
+        return claims.into_iter().map(|claim| Report::new(claim, None, Verdict::Cancelled)).collect();
     };
     let attempt = match &known.endpoint {
-        _ if !claim.is_fresh() => {
+        _ if !first.is_fresh() => {
             let sentence = "the relay stood still since it claimed this, and its lease may be over";
-            unsent(&claim, Failure::not_sent("lease", sentence.into()))
+            unsent(&first, Failure::not_sent("lease", sentence.into()))
         }
-        Ok(endpoint) => post(endpoint, pool, &claim, &message).await,
-        Err(problem) => unsent(&claim, Failure::not_sent("subscription", problem.to_string())),
+        Ok(endpoint) => post(endpoint, pool, &first, &message).await,
+        Err(problem) => unsent(&first, Failure::not_sent("subscription", problem.to_string())),
     };
-    let verdict = verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64());
-    tell(&claim, &message.event_type, &attempt, verdict);
-    Report { claim, attempt: Some(attempt), verdict }
+    reports(claims, attempt, &message, known)
+}
+
+/// The claim that stands for all of a POST, with the highest number of an attempt, and what is sent.
+fn first_and_message(claims: &[Claim]) -> Option<(Claim, Message)> {
+    let message = batch::message(claims)?;
+    let mut first = claims.first()?.clone();
+    first.attempt = claims.iter().map(|claim| claim.attempt).max()?;
+    Some((first, message))
+}
+
+fn reports(claims: Vec<Claim>, mut attempt: Attempt, message: &Message, known: &Known) -> Vec<Report> {
+    let events = claims.len();
+    if events > 1
+        && let Some(error) = &mut attempt.error
+    {
+        *error = format!("{error} (a POST of {events} events)");
+    }
+    // The same for all: what failed together is due together.
+    let fraction = fastrand::f64();
+    let mut reports: Vec<Report> = Vec::with_capacity(events);
+    for claim in claims {
+        let (verdict, alone) = batch::follow(&attempt, &claim, &known.subscription.policy, events, fraction);
+        let follows = !reports.is_empty();
+        if !follows {
+            tell(&claim, &message.event_type, events, &attempt, verdict);
+        }
+        let mut attempt = attempt.clone();
+        if follows && verdict == Verdict::Delivered {
+            // Once is enough of what was said in thanks.
+            attempt.response = None;
+        }
+        let claim = claim.without_message();
+        reports.push(Report { claim, attempt: Some(attempt), verdict, alone, follows });
+    }
+    reports
 }
 
 /// An attempt that ended before anything was sent.
@@ -40,8 +73,8 @@ pub(super) fn unsent(claim: &Claim, failure: Failure) -> Attempt {
     }
 }
 
-/// One line per failed attempt; successes are in the ledger. Never the payload.
-fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
+/// One line per failed POST; successes are in the ledger. Never the payload.
+fn tell(claim: &Claim, event_type: &str, events: usize, attempt: &Attempt, verdict: Verdict) {
     let (delivery, number, subscription) = (claim.delivery, claim.attempt, claim.subscription);
     let error = match attempt.error_class {
         // What it raised may have the payload in it.
@@ -50,7 +83,7 @@ fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
     };
     match verdict {
         Verdict::Delivered | Verdict::Cancelled => {
-            debug!(delivery, attempt = number, subscription, event_type, "delivered");
+            debug!(delivery, attempt = number, subscription, event_type, events, "delivered");
         }
         Verdict::Retry(pause) => {
             warn!(
@@ -58,6 +91,7 @@ fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
                 attempt = number,
                 subscription,
                 event_type,
+                events,
                 ?pause,
                 "failed, will retry: {error}"
             );
@@ -68,6 +102,7 @@ fn tell(claim: &Claim, event_type: &str, attempt: &Attempt, verdict: Verdict) {
                 attempt = number,
                 subscription,
                 event_type,
+                events,
                 "dead after the last attempt: {error}"
             );
         }

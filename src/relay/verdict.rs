@@ -49,6 +49,7 @@ mod tests {
                 version: 1,
                 event_slot: 0,
                 event_id: 1,
+                batch: None,
                 message: None,
                 occurred_at: None,
                 claimed_at: 0.0,

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::settings::headers;
 use super::{Store, StoreError};
-use crate::model::{Claim, Context, Message};
+use crate::model::{Claim, Context, Format, Message};
 
 /// A claim of 15 s gives leases that are too old to be used: one that meets an envelope without end is over before, and what
 /// else it has claimed is sent.
@@ -19,7 +19,7 @@ const EXPAND_BATCH: i32 = 1000;
 /// What a relay can start now.
 #[derive(Debug, Default, Clone)]
 pub struct Wanted {
-    /// Deliveries in all.
+    /// POSTs in all.
     pub free: i32,
     /// Subscriptions it is sending to, with how many POSTs each has under way.
     pub busy: Vec<(i64, i32)>,
@@ -41,7 +41,8 @@ impl Store {
                 "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
-                 claimed_at from outbox.claim($1, $2, $3, $4, $5)",
+                 claimed_at, format, attributes::text as attributes, copied::text as copied, batch \
+                 from outbox.claim($1, $2, $3, $4, $5)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -92,7 +93,8 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
     };
     let message = match (row.get("event_type"), row.get("webhook_id"), body) {
         (Some(event_type), Some(webhook_id), Some(body)) => {
-            Some(Message { event_type, webhook_id, body, context: context(row) })
+            let format = Format::of(row.get("format"));
+            Some(Message { event_type, webhook_id, body, format, batch: None, context: context(row) })
         }
         _ => None,
     };
@@ -104,6 +106,7 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         version: row.get("version"),
         event_slot: row.get("event_slot"),
         event_id: row.get("event_id"),
+        batch: row.get("batch"),
         message,
         occurred_at: row.get("occurred_at"),
         claimed_at: row.get("claimed_at"),
@@ -113,9 +116,12 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
 }
 
 fn context(row: &Row) -> Context {
+    let pairs = |column: &str| row.get::<_, Option<&str>>(column).map(headers).unwrap_or_default();
     Context {
+        attributes: pairs("attributes"),
+        copied: pairs("copied"),
         traceparent: row.get("traceparent"),
         trace_id: row.get("trace_id"),
-        headers: row.get::<_, Option<&str>>("headers").map(headers).unwrap_or_default(),
+        headers: pairs("headers"),
     }
 }

@@ -1,0 +1,26 @@
+create or replace function outbox.check_batch(envelope text, format text, batch_max integer) returns void
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+-- Refuses to put several events into one POST where its body could not be a JSON array of them.
+-- Arguments: columns of outbox.subscription; envelope has passed outbox.check_envelope().
+-- Raises: OX029.
+-- Touches: select pg_proc.
+begin
+    if check_batch.batch_max > 1 then
+        if check_batch.envelope is null and check_batch.format = 'cloudevents-binary' then
+            raise exception 'a POST in the format cloudevents-binary carries one event, batch_max is %', check_batch.batch_max
+                using errcode = 'OX029', detail = 'What CloudEvents say of an event is in the headers then.',
+                    hint = 'The format cloudevents can be batched.';
+        end if;
+        if exists (
+            select from pg_proc p
+            where p.oid = to_regprocedure(check_batch.envelope || '(outbox.event)') and p.prorettype = 'text'::regtype)
+        then
+            raise exception 'envelope % returns text, which need not be JSON, and batch_max is %', check_batch.envelope, check_batch.batch_max
+                using errcode = 'OX029', detail = 'The body of a POST of several events is a JSON array.',
+                    hint = 'Have it return json: a text is sent as it is by ::json.';
+        end if;
+    end if;
+end
+$$;

@@ -1,0 +1,204 @@
+//! A connection over HTTP/2, on which many requests are under way at a time.
+//!
+//! No stream is opened before the subscriber has said how many it takes, which its first frame does. So none is refused for being one
+//! too many, and a connection that ends before that frame has carried nothing: that is how most refusals of a client
+//! certificate under TLS 1.3 can be told from a request that may have been seen.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http2};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connect::Stream;
+use super::endpoint::Destination;
+use super::failure::{Failure, Lost};
+
+/// While requests are under way and nothing comes, the subscriber is asked whether it is there.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// For its answer to that.
+const PING_LIMIT: Duration = Duration::from_secs(5);
+
+type Driver = http2::Connection<TokioIo<Watched>, Full<Bytes>, TokioExecutor>;
+
+/// One connection for many requests.
+pub(super) struct Multiplexed {
+    sender: http2::SendRequest<Full<Bytes>>,
+    driver: Arc<Mutex<Driver>>,
+    under_way: AtomicUsize,
+    answered: AtomicBool,
+    used: Mutex<Instant>,
+    broken: Arc<OnceLock<String>>,
+}
+
+/// A place on a connection, given back when it is dropped.
+pub(super) struct Place(Arc<Multiplexed>);
+
+/// What came of sending: the failure, and the request where it was certainly not seen and another connection may do better.
+pub(super) type Unanswered = (Failure, Option<Request<Full<Bytes>>>);
+
+/// Takes over a stream on which HTTP/2 was agreed, and spawns the task that drives it, which ends when nobody holds the connection
+/// or the subscriber closes it.
+pub(super) async fn open(stream: Stream, destination: &Destination) -> Result<Multiplexed, Failure> {
+    let broken = Arc::new(OnceLock::new());
+    let watched = Watched { stream, broken: Arc::clone(&broken) };
+    let (sender, driver) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_max_send_streams(0)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_LIMIT)
+        .handshake(TokioIo::new(watched))
+        .await
+        .map_err(|e| Failure::from_hyper(&e, destination, false))?;
+    let driver = Arc::new(Mutex::new(driver));
+    // What goes wrong on the connection also ends the requests on it, and is reported there.
+    tokio::spawn({
+        let driver = Arc::clone(&driver);
+        std::future::poll_fn(move |cx| {
+            let mut driver = driver.lock().unwrap_or_else(PoisonError::into_inner);
+            Pin::new(&mut *driver).poll(cx).map(drop)
+        })
+    });
+    Ok(Multiplexed {
+        sender,
+        driver,
+        under_way: AtomicUsize::new(0),
+        answered: AtomicBool::new(false),
+        used: Mutex::new(Instant::now()),
+        broken,
+    })
+}
+
+impl Multiplexed {
+    /// A place, unless the connection is over or has as many requests under way as the subscriber takes. While that is not known yet,
+    /// requests wait for it here rather than each on a connection of its own.
+    pub(super) fn place(self: &Arc<Self>) -> Option<Place> {
+        if self.is_over() {
+            return None;
+        }
+        let places = self.streams_max().unwrap_or(usize::MAX);
+        let taken = self.under_way.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |under_way| {
+            (under_way < places).then_some(under_way + 1)
+        });
+        taken.ok().map(|_| Place(Arc::clone(self)))
+    }
+
+    /// Whether no more requests can be sent on it.
+    pub(super) fn is_over(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Whether nothing has been under way for so long.
+    pub(super) fn idles(&self, limit: Duration) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.under_way.load(Ordering::SeqCst) == 0 && used.elapsed() >= limit
+    }
+
+    /// How many streams the subscriber takes at a time; `None` before it has said so, when none can have been opened.
+    fn streams_max(&self) -> Option<usize> {
+        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(driver.current_max_send_streams()).filter(|max| *max > 0)
+    }
+}
+
+impl Place {
+    /// Whether the request can have left: not before the subscriber has said how many it takes.
+    pub(super) fn may_have_sent(&self) -> bool {
+        self.0.streams_max().is_some()
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(super) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        destination: &Destination,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let mut sender = self.0.sender.clone();
+        let result = sender.try_send_request(request.clone()).await;
+        let failed = match result {
+            Ok(response) => {
+                self.0.answered.store(true, Ordering::SeqCst);
+                return Ok(response);
+            }
+            Err(failed) => failed,
+        };
+        let (failure, elsewhere) = self.judge(failed, destination);
+        Err((failure, elsewhere.then_some(request)))
+    }
+
+    /// What a failure was, and whether it is one that another connection may not have.
+    fn judge(
+        &self,
+        mut failed: TrySendError<Request<Full<Bytes>>>,
+        destination: &Destination,
+    ) -> (Failure, bool) {
+        let unsent = failed.take_message().is_some();
+        let lost = Lost {
+            broken: self.0.broken.get().map(String::as_str),
+            opened: self.may_have_sent(),
+            answered: self.0.answered.load(Ordering::SeqCst),
+            unsent,
+        };
+        Failure::from_http2(failed.error(), destination, &lost)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        *self.0.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.under_way.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A stream that remembers what broke it: of a connection that ends, HTTP/2 tells each request that it ended and not why.
+struct Watched {
+    stream: Stream,
+    broken: Arc<OnceLock<String>>,
+}
+
+impl Watched {
+    fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let Poll::Ready(Err(error)) = &polled {
+            // The first is the cause.
+            let _ = self.broken.set(Failure::chain(error));
+        }
+        polled
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.note(polled)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(polled)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.note(polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.note(polled)
+    }
+}
