@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Authority, Cluster, ClusterOptions, Database, Outboxd, Receiver, ReceiverOptions, RelayProcess,
-    write_identity,
+    Authority, Cluster, ClusterOptions, Database, Outboxd, Output, Receiver, ReceiverOptions, RelayProcess,
+    TlsOptions, write_identity,
 };
 
 /// Longer than anything should take.
@@ -44,6 +44,20 @@ impl Bench {
             self.authority.server(&["localhost"]),
             &self.authority.pem(),
         ))
+    }
+
+    /// One that takes HTTP/2 too, and counts requests alone.
+    pub(crate) fn receiver_of_both(&self) -> Receiver {
+        let tls =
+            TlsOptions::new(self.authority.server(&["localhost"])).require_client(&self.authority.pem());
+        Receiver::start(&ReceiverOptions::tls(tls.http2()).counting_only())
+    }
+
+    /// Runs a relay that drains and exits.
+    pub(crate) fn once(&self, within: Duration) -> Output {
+        let (url, identities) = (self.database.url(), self.files.path().display().to_string());
+        let arguments = ["run", "--once", "--log", "warn", "--identities", &identities];
+        self.outboxd.run_within(&arguments, &[("DATABASE_URL", url.as_str())], within)
     }
 
     /// Starts a relay that logs problems only.

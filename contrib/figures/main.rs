@@ -12,6 +12,7 @@ mod claim;
 mod doorbell;
 mod drain;
 mod fan_out;
+mod formats;
 mod house;
 mod idle;
 mod latency;
@@ -36,6 +37,8 @@ struct Options {
 enum Figure {
     /// 20,000 ready deliveries to one mTLS receiver, as a share of a loop that does nothing but POST.
     Drain,
+    /// The same deliveries by a POST each over HTTP/1.1 and HTTP/2, and in batches.
+    Formats,
     /// What one claim touches at 10 and at 100,000 idle subscriptions.
     Claim,
     /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
@@ -60,6 +63,7 @@ fn main() {
     let outboxd = options.outboxd.unwrap_or_default();
     match options.figure {
         Figure::Drain => drain::measure(&outboxd),
+        Figure::Formats => formats::measure(&outboxd),
         Figure::Claim => claim::measure(&outboxd),
         Figure::Capture => capture::measure(&outboxd),
         Figure::FanOut => fan_out::measure(&outboxd),

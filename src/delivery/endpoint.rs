@@ -114,6 +114,11 @@ impl Endpoint {
         let url = Url::parse(&subscription.url).map_err(|e| EndpointError::Url(e.to_string()))?;
         let mut destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
         destination.http2 = subscription.http2 && destination.tls.is_some();
+        if let Some(identity) = destination.tls.as_ref().filter(|_| subscription.http2) {
+            // Here already: it takes tens of milliseconds, and no attempt's deadline should pay for that. What is wrong with
+            // it, an attempt says.
+            let _ = identity.connector(true);
+        }
         let authority = url.authority();
         Ok(Self {
             subscription: subscription.id,

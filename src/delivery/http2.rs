@@ -30,10 +30,17 @@ const PING_LIMIT: Duration = Duration::from_secs(5);
 
 type Driver = http2::Connection<TokioIo<Watched>, Full<Bytes>, TokioExecutor>;
 
+/// What drives a connection, and how many streams the subscriber takes once that is over. It is dropped then, with all requests that
+/// wait in it.
+enum State {
+    Driven(Box<Driver>),
+    Over(usize),
+}
+
 /// One connection for many requests.
 pub(super) struct Multiplexed {
     sender: http2::SendRequest<Full<Bytes>>,
-    driver: Arc<Mutex<Driver>>,
+    driver: Arc<Mutex<State>>,
     under_way: AtomicUsize,
     answered: AtomicBool,
     used: Mutex<Instant>,
@@ -58,15 +65,16 @@ pub(super) async fn open(stream: Stream, destination: &Destination) -> Result<Mu
         .keep_alive_timeout(PING_LIMIT)
         .handshake(TokioIo::new(watched))
         .await
-        .map_err(|e| Failure::from_hyper(&e, destination, false))?;
-    let driver = Arc::new(Mutex::new(driver));
+        .map_err(|error| {
+            let broken = broken.get().map(String::as_str);
+            let lost = Lost { broken, opened: false, answered: false, unsent: true };
+            Failure::from_http2(&error, destination, &lost).0
+        })?;
+    let driver = Arc::new(Mutex::new(State::Driven(Box::new(driver))));
     // What goes wrong on the connection also ends the requests on it, and is reported there.
     tokio::spawn({
         let driver = Arc::clone(&driver);
-        std::future::poll_fn(move |cx| {
-            let mut driver = driver.lock().unwrap_or_else(PoisonError::into_inner);
-            Pin::new(&mut *driver).poll(cx).map(drop)
-        })
+        std::future::poll_fn(move |cx| driver.lock().unwrap_or_else(PoisonError::into_inner).poll(cx))
     });
     Ok(Multiplexed {
         sender,
@@ -105,8 +113,27 @@ impl Multiplexed {
 
     /// How many streams the subscriber takes at a time; `None` before it has said so, when none can have been opened.
     fn streams_max(&self) -> Option<usize> {
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(driver.current_max_send_streams()).filter(|max| *max > 0)
+        let max = self.driver.lock().unwrap_or_else(PoisonError::into_inner).streams_max();
+        Some(max).filter(|max| *max > 0)
+    }
+}
+
+impl State {
+    fn streams_max(&self) -> usize {
+        match self {
+            Self::Driven(driver) => driver.current_max_send_streams(),
+            Self::Over(max) => *max,
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Driven(driver) = self {
+            if Pin::new(&mut **driver).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            *self = Self::Over(self.streams_max());
+        }
+        Poll::Ready(())
     }
 }
 

@@ -181,7 +181,7 @@ fn a_batch_that_was_cut_off_is_due_again() {
     let relay = stage.relay_with(&["--grace-s", "0"]);
     stage.receiver.wait_for(1, SOON);
     relay.signal("TERM");
-    assert_eq!(relay.wait(SOON).code, 0);
+    assert_eq!(relay.wait(SOON), 0);
     assert_eq!(stage.count("outbox.attempt where class = 'unknown' and error_class = 'stopped'"), 3);
     assert_eq!(stage.count("outbox.delivery where due_at <= clock_timestamp() and leased_by is null"), 3);
     gate.open();

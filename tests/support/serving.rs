@@ -1,7 +1,6 @@
 //! The tasks behind a receiver: accepting, handshakes, requests.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::TcpListener as StdListener;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -131,9 +130,9 @@ async fn answer(
     request: hyper::Request<Incoming>,
     peer: Peer,
     shared: Arc<Shared>,
-) -> io::Result<Response<ReplyBody>> {
+) -> Result<Response<ReplyBody>, Box<dyn std::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let body = body.collect().await?.to_bytes();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     let request = Request {
@@ -151,8 +150,8 @@ async fn answer(
     let nth = shared.record(&request);
     let reply = lock(&shared.handler)(&request, nth);
     reply.resolve().await.map_err(|reason| match reason {
-        Some(reason) => io::Error::other(h2::Error::from(reason)),
-        None => io::Error::other("told to close"),
+        Some(reason) => h2::Error::from(reason).into(),
+        None => "told to close".into(),
     })
 }
 
