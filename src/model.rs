@@ -59,9 +59,9 @@ pub enum Format {
     /// A JSON object with type, timestamp and data.
     #[default]
     Standard,
-    /// A CloudEvent, whole.
+    /// A `CloudEvent`, whole.
     CloudEvents,
-    /// The data alone, JSON; where the event is a CloudEvent, the rest of it is in headers.
+    /// The data alone, JSON; where the event is a `CloudEvent`, the rest of it is in headers.
     Data,
     /// What the subscription's envelope made.
     Envelope,
@@ -70,7 +70,7 @@ pub enum Format {
 /// What of an event goes into headers: any text at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
-    /// Attributes of a CloudEvent whose body is the data alone, names and values.
+    /// Attributes of a `CloudEvent` whose body is the data alone, names and values.
     pub attributes: Vec<(String, String)>,
     /// What the subscription copies from the event, names and values.
     pub copied: Vec<(String, String)>,

@@ -1,5 +1,5 @@
-//! Headers that are copied from the event, and those that its transaction has set. Writers set any text, and it is too late to refuse it: what cannot be
-//! sent, or may not, is left out without a word.
+//! Headers that are copied from the event, and those that its transaction has set. Writers set any text, and it is too late
+//! to refuse it: what cannot be sent, or may not, is left out without a word.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 

@@ -117,8 +117,8 @@ impl Failure {
         })
     }
 
-    /// A request that failed on a connection over HTTP/2, and whether it may be sent on another at once: when it cannot have been seen
-    /// for a reason that is the connection's alone. That it was cancelled proves nothing.
+    /// A request that failed on a connection over HTTP/2, and whether it may be sent on another at once: when it cannot have
+    /// been seen for a reason that is the connection's alone. That it was cancelled proves nothing.
     pub(super) fn from_http2(error: &hyper::Error, destination: &Destination, lost: &Lost) -> (Self, bool) {
         let mut text = chain_of(error);
         if let Some(broken) = lost.broken.filter(|broken| !text.contains(*broken)) {

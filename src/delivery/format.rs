@@ -1,5 +1,5 @@
-//! What the format of a body makes of the headers: its content type, and the attributes of a CloudEvent in binary mode.
-//! Source: CloudEvents 1.0.2, HTTP protocol binding, sections 3.1 to 3.3.
+//! What the format of a body makes of the headers: its content type, and the attributes of a `CloudEvent` in binary mode.
+//! Source: `CloudEvents` 1.0.2, HTTP protocol binding, sections 3.1 to 3.3.
 
 use std::fmt::Write as _;
 

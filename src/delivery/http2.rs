@@ -1,8 +1,8 @@
 //! A connection over HTTP/2, on which many requests are under way at a time.
 //!
-//! No stream is opened before the subscriber has said how many it takes, which its first frame does. So none is refused for being one
-//! too many, and a connection that ends before that frame has carried nothing: that is how most refusals of a client
-//! certificate under TLS 1.3 can be told from a request that may have been seen.
+//! No stream is opened before the subscriber has said how many it takes, which its first frame does. So none is refused for
+//! being one too many, and a connection that ends before that frame has carried nothing: that is how most refusals of a
+//! client certificate under TLS 1.3 can be told from a request that may have been seen.
 
 use std::io;
 use std::pin::Pin;
@@ -30,8 +30,8 @@ const PING_LIMIT: Duration = Duration::from_secs(5);
 
 type Driver = http2::Connection<TokioIo<Watched>, Full<Bytes>, TokioExecutor>;
 
-/// What drives a connection, and how many streams the subscriber takes once that is over. It is dropped then, with all requests that
-/// wait in it.
+/// What drives a connection, and how many streams the subscriber takes once that is over. It is dropped then, with all
+/// requests that wait in it.
 enum State {
     Driven(Box<Driver>),
     Over(usize),
@@ -53,8 +53,8 @@ pub(super) struct Place(Arc<Multiplexed>);
 /// What came of sending: the failure, and the request where it was certainly not seen and another connection may do better.
 pub(super) type Unanswered = (Failure, Option<Request<Full<Bytes>>>);
 
-/// Takes over a stream on which HTTP/2 was agreed, and spawns the task that drives it, which ends when nobody holds the connection
-/// or the subscriber closes it.
+/// Takes over a stream on which HTTP/2 was agreed, and spawns the task that drives it, which ends when nobody holds the
+/// connection or the subscriber closes it.
 pub(super) async fn open(stream: Stream, destination: &Destination) -> Result<Multiplexed, Failure> {
     let broken = Arc::new(OnceLock::new());
     let watched = Watched { stream, broken: Arc::clone(&broken) };
@@ -87,8 +87,8 @@ pub(super) async fn open(stream: Stream, destination: &Destination) -> Result<Mu
 }
 
 impl Multiplexed {
-    /// A place, unless the connection is over or has as many requests under way as the subscriber takes. While that is not known yet,
-    /// requests wait for it here rather than each on a connection of its own.
+    /// A place, unless the connection is over or has as many requests under way as the subscriber takes. While that is not
+    /// known yet, requests wait for it here rather than each on a connection of its own.
     pub(super) fn place(self: &Arc<Self>) -> Option<Place> {
         if self.is_over() {
             return None;

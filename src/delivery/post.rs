@@ -133,8 +133,8 @@ fn late(endpoint: &Endpoint) -> Failure {
     Failure::deadline(endpoint.deadline, Class::NotSent, "before it had a connection")
 }
 
-/// The same where HTTP/2 is offered, and the subscriber may take it or not. What a connection in use has certainly not brought to the
-/// subscriber's eyes, since it is being closed, goes on another one.
+/// The same where HTTP/2 is offered, and the subscriber may take it or not. What a connection in use has certainly not
+/// brought to the subscriber's eyes, since it is being closed, goes on another one.
 async fn exchange_on_shared(
     endpoint: &Endpoint,
     pool: &Pool,

@@ -54,7 +54,7 @@ impl Shared {
         if way.is_old() {
             return way.open(destination).await;
         }
-        let _opening = way.opening.lock().await;
+        let opening = way.opening.lock().await;
         if let Some(line) = at_hand() {
             return Ok(line);
         }
@@ -63,7 +63,7 @@ impl Shared {
         }
         // Found out by who went before.
         if way.is_old() {
-            drop(_opening);
+            drop(opening);
             return way.open(destination).await;
         }
         let opened = way.open(destination).await;

@@ -1,7 +1,7 @@
 //! `traceparent`, as W3C Trace Context level 1 has it.
 //!
-//! It is passed on as the writer has set it, the same over all attempts. An attempt is no span of its own: a relay exports none, and a
-//! parent that nobody has recorded would cut the subscriber's spans off from the writer's.
+//! It is passed on as the writer has set it, the same over all attempts. An attempt is no span of its own: a relay exports
+//! none, and a parent that nobody has recorded would cut the subscriber's spans off from the writer's.
 
 /// A value that may be sent: version 00, made of a later one where need be. `None` when it is not valid.
 pub(super) fn traceparent(value: &str) -> Option<String> {

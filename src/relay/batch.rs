@@ -26,7 +26,8 @@ pub(super) fn posts(claims: Vec<Claim>) -> Vec<Vec<Claim>> {
     posts
 }
 
-/// What a POST sends: the message of a claim by itself, an array where the subscription takes several. `None` where there is nothing.
+/// What a POST sends: the message of a claim by itself, an array where the subscription takes several. `None` where there is
+/// nothing.
 pub(super) fn message(claims: &[Claim]) -> Option<Message> {
     let messages: Option<Vec<&Message>> = claims.iter().map(|claim| claim.message.as_ref()).collect();
     let messages = messages?;
@@ -36,8 +37,8 @@ pub(super) fn message(claims: &[Claim]) -> Option<Message> {
     Some(together.unwrap_or_else(|| first.clone()))
 }
 
-/// What follows for one of `events` that shared a POST, and whether it shares none any more. Nothing dies by a POST that others were in:
-/// what would, and what was refused for what was in the POST, is tried by itself.
+/// What follows for one of `events` that shared a POST, and whether it shares none any more. Nothing dies by a POST that
+/// others were in: what would, and what was refused for what was in the POST, is tried by itself.
 pub(super) fn follow(
     attempt: &Attempt,
     claim: &Claim,
@@ -58,5 +59,86 @@ pub(super) fn follow(
             (Verdict::Retry(policy.schedule.pause(failures, fraction)), true)
         }
         verdict => (verdict, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::schedule::{Backoff, Pauses, Schedule};
+
+    fn claim(subscription: i64, event_id: i64, batch: Option<i32>) -> Claim {
+        let now = Instant::now();
+        Claim {
+            delivery: event_id,
+            attempt: 1,
+            retry_base: 0,
+            subscription,
+            version: 1,
+            event_slot: 0,
+            event_id,
+            batch,
+            message: None,
+            occurred_at: None,
+            claimed_at: 0.0,
+            asked: now,
+            received: now,
+        }
+    }
+
+    #[test]
+    fn a_post_is_what_has_one_number_and_one_subscription() {
+        let claims =
+            [(1, 5, Some(1)), (1, 2, Some(1)), (2, 3, None), (2, 4, None), (3, 6, Some(1)), (1, 7, Some(2))];
+        let claims = claims.map(|(subscription, event, batch)| claim(subscription, event, batch));
+        let events: Vec<Vec<i64>> = posts(claims.to_vec())
+            .iter()
+            .map(|post| post.iter().map(|claim| claim.event_id).collect())
+            .collect();
+        assert_eq!(events, [vec![2, 5], vec![3], vec![4], vec![6], vec![7]]);
+    }
+
+    #[test]
+    fn the_whole_table() {
+        let backoff = Backoff::new(Duration::from_secs(4), Duration::from_secs(100)).expect("valid");
+        let policy = Policy {
+            max_attempts: 2,
+            permanent_codes: vec![418],
+            schedule: Schedule { immediate: 0, pauses: Pauses::Backoff(backoff) },
+            ..Policy::default()
+        };
+        let retry = |seconds| Verdict::Retry(Duration::from_secs(seconds));
+        let (rejected, unknown) = (Class::Rejected, Class::Unknown);
+        for (class, status, attempt, events, expected) in [
+            (Class::Delivered, Some(200), 2, 3, (Verdict::Delivered, false)),
+            (rejected, Some(503), 1, 3, (retry(2), false)),
+            (rejected, Some(503), 2, 3, (retry(4), true)),
+            (rejected, Some(503), 2, 1, (Verdict::Dead, false)),
+            (unknown, None, 1, 3, (retry(2), false)),
+            (unknown, None, 2, 3, (retry(4), true)),
+            (rejected, Some(400), 1, 3, (retry(0), true)),
+            (rejected, Some(413), 2, 3, (retry(0), true)),
+            (rejected, Some(418), 1, 2, (retry(0), true)),
+            (rejected, Some(422), 1, 2, (retry(0), true)),
+            (rejected, Some(401), 1, 2, (retry(2), false)),
+            (rejected, Some(429), 1, 2, (retry(2), false)),
+        ] {
+            let claim = Claim { attempt, ..claim(1, 1, Some(1)) };
+            let outcome = Attempt {
+                class,
+                status,
+                error_class: None,
+                error: None,
+                response: None,
+                hold: None,
+                tls: None,
+                started: claim.received,
+                duration: Duration::ZERO,
+            };
+            let found = follow(&outcome, &claim, &policy, events, 0.5);
+            assert_eq!(found, expected, "{class:?} {status:?}, attempt {attempt}, {events} events");
+        }
     }
 }

@@ -40,14 +40,19 @@ fn each_format_sends_its_bytes_and_headers_the_same_over_attempts() {
     let _relay = stage.relay();
     let requests = stage.receiver.wait_for(2 * FORMATS.len(), crate::stage::SOON);
     stage.wait_until_drained();
-    let sql = "select e.uid, lpad(e.id::text, 20, '0'), to_char(e.occurred_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),
-        outbox.body(e), e.data from outbox.event e";
+    let sql = "select e.uid, lpad(e.id::text, 20, '0'),
+        to_char(e.occurred_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), outbox.body(e), e.data
+        from outbox.event e";
     let row = stage.db.psql(sql);
     let [uid, sequence, time, body, data] = row.split('|').collect::<Vec<_>>()[..] else { panic!("{row}") };
     assert_eq!(data, r#"{"a": 100, "n": 9007199254740993.10, "z": 1}"#);
-    let event = format!(
-        r#"{{"id": "{uid}", "time": "{time}", "type": "Order.Update", "source": "https://shop.example/a?b=c%20d", "subject": "Euro € 😀", "sequence": "{sequence}", "specversion": "1.0", "traceparent": "{PARENT}", "partitionkey": "Euro € 😀", "datacontenttype": "application/json", "data": {data}}}"#
-    );
+    let event = [
+        format!(r#"{{"id": "{uid}", "time": "{time}", "type": "Order.Update", "#),
+        format!(r#""source": "https://shop.example/a?b=c%20d", "subject": "Euro € 😀", "sequence": "{sequence}", "#),
+        format!(r#""specversion": "1.0", "traceparent": "{PARENT}", "partitionkey": "Euro € 😀", "#),
+        format!(r#""datacontenttype": "application/json", "data": {data}}}"#),
+    ]
+    .concat();
     for (subscription, path, content_type, sent) in [
         (1, "/standard", "application/json", body),
         (2, "/cloudevents", "application/cloudevents+json; charset=utf-8", &event),
@@ -102,7 +107,7 @@ fn a_ping_arrives_in_every_format() {
     assert_eq!(at(&requests, "/raw")[0].json()["subscription"], 4);
 }
 
-/// Strings of CloudEvents have no control characters and no noncharacters; ids of objects may.
+/// Strings of `CloudEvents` have no control characters and no noncharacters; ids of objects may.
 #[test]
 fn what_a_cloudevent_may_not_have_is_left_out_of_it() {
     let db = installed("formats_attributes");
@@ -175,16 +180,19 @@ fn headers_are_copied_from_the_event_where_they_can_be_sent() {
     let stage = Stage::new("formats_copied");
     let subscription = stage.subscribe(&format!(
         r#"{HASTY}, format => 'raw', headers => '{{"X-Team": "billing", "X-Event-Key": {{"copy": "$.type"}},
-            "X-Order": {{"copy": "$.object_id"}}, "X-Total": {{"copy": "$.data.total"}}, "X-Paid": {{"copy": "$.data.paid"}},
+            "X-Order": {{"copy": "$.object_id"}}, "X-Total": {{"copy": "$.data.total"}},
+            "X-Paid": {{"copy": "$.data.paid"}},
             "X-First": {{"copy": "$.data.parts[*] ? (@.n > 1).name"}}, "X-Trace": {{"copy": "$.trace_id"}},
             "X-None": {{"copy": "$.data.none"}}, "X-Null": {{"copy": "$.data.null"}}, "X-Parts": {{"copy": "$.data.parts"}},
-            "X-Line": {{"copy": "$.data.line"}}, "X-Umlaut": {{"copy": "$.data.umlaut"}}, "X-Error": {{"copy": "strict $.data.a.b.c"}}}}'"#
+            "X-Line": {{"copy": "$.data.line"}}, "X-Umlaut": {{"copy": "$.data.umlaut"}},
+            "X-Error": {{"copy": "strict $.data.a.b.c"}}}}'"#
     ));
     stage.db.psql(
         r#"update outbox.setting set context_headers = '{X-Order, X-None}'; set outbox.header.x_order = 'writer';
         set outbox.header.x_none = 'writer'; set outbox.trace_id = 't1';
         select outbox.emit('Order.Update', '{"total": 12345678901234567890.10, "paid": true, "null": null, "line": "a\r\nX-B: c",
-            "umlaut": "ä", "parts": [{"n": 1, "name": "one"}, {"n": 2, "name": "two"}, {"n": 3, "name": "three"}]}', 'Order', '17')"#,
+            "umlaut": "ä", "parts": [{"n": 1, "name": "one"}, {"n": 2, "name": "two"}, {"n": 3, "name": "three"}]}',
+            'Order', '17')"#,
     );
     assert_eq!(stage.once().stdout, "delivered 1, will retry 0, dead 0, cancelled 0\n");
     let requests = stage.receiver.requests();
