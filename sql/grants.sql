@@ -40,7 +40,8 @@ begin
             outbox.descendants(regclass), outbox.missing_triggers(regclass, integer), outbox.capture_is_trusted(regclass),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
             outbox.find_function(text), outbox.through_of(text, regclass), outbox.function_name(text),
-            outbox.body(outbox.event) to outbox_reader;
+            outbox.body(outbox.event), outbox.formatted(outbox.event, text), outbox.cloudevent(outbox.event), outbox.cloudevents_source(),
+            outbox.copied_headers(outbox.event, jsonb) to outbox_reader;
     end if;
     if _relay then
         grant usage on schema outbox to outbox_relay;
@@ -79,7 +80,8 @@ begin
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
-            outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
+            outbox.find_function(text), outbox.body(outbox.event), outbox.formatted(outbox.event, text), outbox.cloudevent(outbox.event),
+            outbox.cloudevents_source(), outbox.copied_headers(outbox.event, jsonb), outbox.check_batch(text, text, integer) to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;
 end

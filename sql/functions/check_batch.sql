@@ -5,7 +5,7 @@ as $$
 -- Refuses to put several events into one POST where its body could not be a JSON array of them.
 -- Arguments: columns of outbox.subscription; envelope has passed outbox.check_envelope().
 -- Raises: OX029.
--- Touches: select pg_proc.
+-- Touches: select pg_proc, pg_namespace.
 begin
     if check_batch.batch_max > 1 then
         if check_batch.envelope is null and check_batch.format = 'cloudevents-binary' then
@@ -14,8 +14,9 @@ begin
                     hint = 'The format cloudevents can be batched.';
         end if;
         if exists (
-            select from pg_proc p
-            where p.oid = to_regprocedure(check_batch.envelope || '(outbox.event)') and p.prorettype = 'text'::regtype)
+            select from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+            where array[n.nspname, p.proname]::text[] = parse_ident(check_batch.envelope) and p.pronargs = 1
+                and p.proargtypes[0] = 'outbox.event'::regtype and p.prorettype = 'text'::regtype)
         then
             raise exception 'envelope % returns text, which need not be JSON, and batch_max is %', check_batch.envelope, check_batch.batch_max
                 using errcode = 'OX029', detail = 'The body of a POST of several events is a JSON array.',
