@@ -33,7 +33,7 @@ begin
             raise exception 'header % may not be set', _name
                 using errcode = 'OX007', detail = 'The relay writes it, or it belongs to the connection.';
         end if;
-        if jsonb_typeof(_value) = 'object' then
+        if jsonb_typeof(_value) = 'object' and _value ? 'copy' then
             begin
                 _path := case when _value - 'copy' = '{}' and jsonb_typeof(_value -> 'copy') = 'string'
                     and length(_value ->> 'copy') <= 200 then _value ->> 'copy' end;

@@ -90,11 +90,12 @@ fn no_more_streams_are_opened_than_the_subscriber_takes() {
     assert!(under_way <= 4 * receiver.connections(), "{under_way} on {}", receiver.connections());
     gate.open();
     stage.wait_until_drained();
+    assert_eq!((receiver.count(), stage.count("outbox.attempt")), (12, 12));
     // Now it is known how many it takes: what is more goes on other connections.
     gate.close();
     stage.emit(12);
     receiver.wait_for(24, SOON);
-    assert!(receiver.connections() >= 3, "{}", receiver.connections());
+    assert!(receiver.connections() >= 3, "{} {:?}", receiver.connections(), stage.attempts());
     gate.open();
     stage.wait_until_drained();
     assert_eq!(stage.count("outbox.attempt where class = 'delivered'"), 24);

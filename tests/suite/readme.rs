@@ -29,6 +29,7 @@ const RUN_BY: &[(&str, &str)] = &[
     ("What a transaction may say", SHOP),
     ("What would be sent, and why", SHOP),
     ("Sending what is there already", SHOP),
+    ("Forms of a POST", SHOP),
     ("What is kept, and for how long", SHOP),
     ("At three in the morning", SHOP),
     ("Dumps, restores, copies", "tests/suite/restore.rs"),
@@ -235,6 +236,7 @@ fn a_shop_from_installing_to_taking_it_away() {
         "What a transaction may say",
         "What would be sent, and why",
         "Sending what is there already",
+        "Forms of a POST",
     ];
     let mut printed = String::new();
     for title in capture.into_iter().chain(["What is kept, and for how long", "At three in the morning"]) {
