@@ -24,6 +24,7 @@ create table outbox.definition_history (
 --   dead_letter_retention  how long dead letters are kept, and with them their events and attempts
 --   home                   the database that delivers (outbox.home()); in a copy it is another one, and relays refuse
 --   context_headers        request headers that a transaction may set: X-CorrelationId is read from outbox.header.x_correlationid
+--   cloudevents_source     the attribute source of CloudEvents, a URI-reference; null: / and the database's name
 create table outbox.setting (
     one_row               boolean primary key default true,
     http_allowed          boolean  not null default false,
@@ -32,6 +33,7 @@ create table outbox.setting (
     dead_letter_retention interval not null default '90 days',
     home                  text,
     context_headers       text[]   not null default '{}',
+    cloudevents_source    text,
     constraint there_is_one_row check (one_row),
     constraint doorbell_is_auto_on_or_off check (doorbell in ('auto', 'on', 'off')),
     constraint retention_is_1_hour_to_6_days check (retention between '1 hour' and '6 days'),
@@ -242,6 +244,8 @@ create table outbox.subscriber (
 --   auth            how the relay proves who we are, by the name of a secret that it alone holds: {"type": "bearer", "secret": "acme"}
 --   status          active, failing, paused, disabled, gone; while_off: what becomes of events while it is paused or disabled
 --   connect_deadline, deadline  limits of one attempt: until there is a connection, and in all; rate: POSTs per second, all relays together
+--   headers         values, or {"copy": "$.object_id"}: what this jsonpath finds in outbox.body()
+--   http2           offered to the subscriber by ALPN; batch_max, batch_bytes: how many events, and bytes, one POST may carry
 -- What follows from an answer: success_codes (null: 2xx), permanent_codes (dead at once), gone_codes (the subscription ends).
 -- When a failure is tried again: immediate_retries without a pause, then delays one after another, the last for ever, or
 -- backoff_base and backoff_cap; until max_attempts, or max_age since the event, have made it dead, or ttl has made it expire.
@@ -266,6 +270,7 @@ create table outbox.subscription (
     special        boolean     not null generated always as
         (object_id is not null or filter is not null or filter_path is not null or exclude_source is not null) stored,
     envelope       text,
+    format         text        not null default 'standard',
     headers        jsonb       not null default '{}',
     identity       text,
     auth           jsonb,
@@ -275,6 +280,9 @@ create table outbox.subscription (
     rate           double precision,
     connect_deadline interval  not null default '5 s',
     deadline       interval    not null default '20 s',
+    http2          boolean     not null default false,
+    batch_max      integer     not null default 1,
+    batch_bytes    integer     not null default 1048576,
     success_codes   integer[],
     permanent_codes integer[]  not null default '{413,415}',
     gone_codes      integer[]  not null default '{410}',
@@ -305,11 +313,14 @@ create table outbox.subscription (
     constraint key_is_12_hex_digits check (key ~ '^[0-9a-f]{12}$'),
     constraint status_is_known check (status in ('active', 'failing', 'paused', 'disabled', 'gone')),
     constraint identity_is_a_plain_name check (identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'),
+    constraint format_is_known check (format in ('standard', 'cloudevents', 'cloudevents-binary', 'raw')),
     constraint while_off_is_hold_or_skip check (while_off in ('hold', 'skip')),
     constraint concurrency_is_1_to_1000 check (concurrency between 1 and 1000),
     constraint rate_is_above_0_to_10000 check (rate > 0 and rate <= 10000),
     constraint connect_deadline_is_100_ms_to_30_s check (connect_deadline between '100 ms' and '30 s'),
     constraint deadline_is_100_ms_to_60_s check (deadline between '100 ms' and '60 s'),
+    constraint batch_max_is_1_to_1000 check (batch_max between 1 and 1000),
+    constraint batch_bytes_is_1_kib_to_16_mib check (batch_bytes between 1024 and 16777216),
     constraint success_codes_are_200_to_299 check (cardinality(success_codes) > 0 and 200 <= all (success_codes) and 299 >= all (success_codes)),
     constraint permanent_codes_are_300_to_599 check (300 <= all (permanent_codes) and 599 >= all (permanent_codes)),
     constraint gone_codes_are_400_to_499 check (400 <= all (gone_codes) and 499 >= all (gone_codes)),
@@ -475,7 +486,8 @@ create index dedupe_over on outbox.dedupe (held_until);
 -- claimed next: a claim moves it to the end of the lease, so an expired lease is an ordinary due row. object_key names the
 -- object, where a newer event takes the place of older ones (mode latest). since is when its age begins where that is not when the
 -- event occurred: it was published for later, retried or replayed. lane is whose turn it must wait for, where the
--- subscription wants order: null until outbox.admit() has seen it; what is not first in its lane has due_at infinity.
+-- subscription wants order: null until outbox.admit() has seen it; what is not first in its lane has due_at infinity. alone: a
+-- batch that it was in was refused for what was in it, and it shares a POST with nobody any more.
 create table outbox.delivery (
     id           bigint generated always as identity primary key,
     subscription bigint      not null,
@@ -487,7 +499,8 @@ create table outbox.delivery (
     leased_by    text,
     object_key   bigint,
     since        timestamptz,
-    lane         bigint
+    lane         bigint,
+    alone        boolean     not null default false
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);

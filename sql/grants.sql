@@ -26,8 +26,8 @@ begin
         end loop;
         -- Not headers, which may hold a credential, and not url, whose query may: views show it without one. The values of a
         -- filter are data of events, which readers see anyway.
-        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope,
-            identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, success_codes,
+        grant select (id, key, subscriber, pattern, object_id, filter, filter_path, exclude_source, special, envelope, format,
+            identity, auth, status, while_off, concurrency, rate, connect_deadline, deadline, http2, batch_max, batch_bytes, success_codes,
             permanent_codes, gone_codes, immediate_retries, delays, backoff_base, backoff_cap, max_attempts, max_age, ttl,
             severity_thresholds, disable_after_failures, disable_after, breaker_after, ordering, barrier, on_exhausted, expires_at,
             max_deliveries, endpoint_since, gone_reason, version, created_at, created_by, updated_at, updated_by) on outbox.subscription to outbox_reader;
@@ -40,7 +40,8 @@ begin
             outbox.descendants(regclass), outbox.missing_triggers(regclass, integer), outbox.capture_is_trusted(regclass),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
             outbox.find_function(text), outbox.through_of(text, regclass), outbox.function_name(text),
-            outbox.body(outbox.event) to outbox_reader;
+            outbox.body(outbox.event), outbox.formatted(outbox.event, text), outbox.cloudevent(outbox.event), outbox.cloudevents_source(),
+            outbox.copied_headers(outbox.event, jsonb) to outbox_reader;
     end if;
     if _relay then
         grant usage on schema outbox to outbox_relay;
@@ -83,7 +84,9 @@ begin
             outbox.doorbell_silence(), outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer),
             outbox.home(), outbox.is_home(), outbox.require_home(), outbox.adopt_database(),
             outbox.capture_knows(regclass, text[], regprocedure), outbox.capture_signature(oid, text[]), outbox.labels_stand(text[]),
-            outbox.find_function(text), outbox.body(outbox.event) to outbox_admin;
+            outbox.find_function(text), outbox.body(outbox.event), outbox.formatted(outbox.event, text), outbox.cloudevent(outbox.event),
+            outbox.cloudevents_source(), outbox.copied_headers(outbox.event, jsonb), outbox.check_batch(text, text, integer, text)
+            to outbox_admin;
         grant execute on procedure outbox.replay_all to outbox_admin;
         perform outbox.permit_watch('outbox_admin');
     end if;

@@ -12,7 +12,7 @@ mod stamp;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use native_tls::Protocol;
@@ -34,7 +34,10 @@ pub struct Identity {
     /// Differs between any two identities that were ever read, also of one name: connections are shared by it.
     pub serial: u64,
     /// Opens TLS connections. Built once: reading the CA bundle takes tens of milliseconds.
-    pub connector: tokio_native_tls::TlsConnector,
+    connector: tokio_native_tls::TlsConnector,
+    /// The same with HTTP/2 on offer, and what to build it of when somebody first wants that.
+    http2: OnceLock<tokio_native_tls::TlsConnector>,
+    builder: native_tls::TlsConnectorBuilder,
     /// The private CA's file; `None` trusts the system's.
     pub roots: Option<PathBuf>,
     /// The client certificate's file; `None` shows none.
@@ -59,6 +62,21 @@ pub fn now() -> i64 {
 }
 
 impl Identity {
+    /// What opens TLS connections, with or without an offer of HTTP/2.
+    ///
+    /// # Errors
+    /// When a file that was fine when it was read is no longer.
+    pub fn connector(&self, http2: bool) -> Result<&tokio_native_tls::TlsConnector, native_tls::Error> {
+        if !http2 {
+            return Ok(&self.connector);
+        }
+        if let Some(connector) = self.http2.get() {
+            return Ok(connector);
+        }
+        let connector = self.builder.build()?;
+        Ok(self.http2.get_or_init(|| connector.into()))
+    }
+
     /// `current` or `next`.
     #[must_use]
     pub fn which(&self) -> &'static str {
@@ -309,11 +327,14 @@ fn build(
     }
     let connector =
         builder.build().map_err(|source| IdentityError::Unusable { name: name.to_owned(), source })?;
+    builder.request_alpns(&["h2", "http/1.1"]);
     let shown = client.as_ref().and_then(|(certificate, _)| Facts::in_file(certificate).into_iter().next());
     Ok(Identity {
         name: name.to_owned(),
         serial: SERIALS.fetch_add(1, Ordering::Relaxed),
         connector: connector.into(),
+        http2: OnceLock::new(),
+        builder,
         shown,
         trusted: roots.as_deref().map(Facts::in_file).unwrap_or_default(),
         next: None,

@@ -1,10 +1,12 @@
 //! The words of the outbox as plain data: what is claimed, what a POST came to, what follows from it. No I/O.
 
+mod message;
 mod policy;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use message::{Context, Format, Message};
 pub use policy::Policy;
 
 /// One delivery under a lease of ours: a row of `outbox.claim()`.
@@ -26,6 +28,8 @@ pub struct Claim {
     pub event_id: i64,
     /// Its place in the order that the subscription wants; `None` when it wants none.
     pub place: Option<Place>,
+    /// Deliveries of a subscription with equal numbers are one POST, whose body is an array of theirs; `None`: a POST by itself.
+    pub batch: Option<i32>,
     /// What there is to send; `None` when the event's row is gone.
     pub message: Option<Message>,
     /// When the event happened, by the database's clock, seconds since 1970; `None` when its row is gone.
@@ -49,30 +53,6 @@ pub struct Place {
     pub previous_event: Option<i64>,
     /// That event's number among those of its object.
     pub previous_seq: Option<i64>,
-}
-
-/// The parts of a POST that come from the event.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// For logs; the body has it too.
-    pub event_type: String,
-    /// Value of the `webhook-id` header.
-    pub webhook_id: String,
-    /// The bytes to sign and send, exactly; or why the subscription's envelope made none.
-    pub body: Result<String, String>,
-    /// What the event's transaction had set to be sent along.
-    pub context: Context,
-}
-
-/// What a transaction has set for its events, as it was set: any text at all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Context {
-    /// `outbox.traceparent`, for the header `traceparent`.
-    pub traceparent: Option<String>,
-    /// `outbox.trace_id`, for the header `outbox-trace-id`.
-    pub trace_id: Option<String>,
-    /// `outbox.header.*`, names and values.
-    pub headers: Vec<(String, String)>,
 }
 
 /// How to send to one subscription: a row of `outbox.subscription_settings()`. Its default is what a row of the table has
@@ -101,6 +81,8 @@ pub struct Subscription {
     pub connect_deadline: Duration,
     /// Limit of one attempt, from connect to the last byte of the answer.
     pub deadline: Duration,
+    /// Whether HTTP/2 is offered.
+    pub http2: bool,
     /// What follows from an attempt.
     pub policy: Policy,
 }
@@ -176,6 +158,7 @@ impl Default for Subscription {
             concurrency: 16,
             connect_deadline: Duration::from_secs(5),
             deadline: Duration::from_secs(20),
+            http2: false,
             policy: Policy::default(),
         }
     }
@@ -220,6 +203,20 @@ impl Claim {
     fn since(&self, moment: f64) -> Duration {
         let before = Duration::try_from_secs_f64(self.claimed_at - moment).unwrap_or_default();
         before + self.received.elapsed()
+    }
+
+    /// What is left when it has been sent: a batch may be of many megabytes.
+    #[must_use]
+    pub fn without_message(&self) -> Self {
+        Self { message: None, ..*self }
+    }
+}
+
+impl Report {
+    /// Of a delivery that had its POST for itself, where the verdict says all.
+    #[must_use]
+    pub fn new(claim: Claim, attempt: Option<Attempt>, verdict: Verdict) -> Self {
+        Self { claim, attempt, verdict, hold: None, reason: None, alone: false, follows: None }
     }
 }
 
@@ -348,6 +345,11 @@ pub struct Report {
     pub hold: Option<Duration>,
     /// Why, where there was no attempt.
     pub reason: Option<String>,
+    /// Whether it is to share no POST any more.
+    pub alone: bool,
+    /// Of a POST of several events: whether another report counts it, which is one failure, or one success. `None` for a POST
+    /// of one.
+    pub follows: Option<bool>,
 }
 
 /// A table outside schema outbox, as far as watching goes.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{
-    Authority, Cluster, ClusterOptions, Database, Duplex, Outboxd, RawReceiver, Receiver, ReceiverOptions,
-    RelayProcess, TlsOptions, write_identity,
+    Authority, Cluster, ClusterOptions, Database, Duplex, Outboxd, Output, RawReceiver, Receiver,
+    ReceiverOptions, RelayProcess, TlsOptions, write_identity,
 };
 
 /// Longer than anything should take.
@@ -49,6 +49,20 @@ impl Bench {
     /// A subscriber that does what the script says with each connection.
     pub(crate) fn raw_receiver(&self, script: fn(&mut dyn Duplex)) -> RawReceiver {
         RawReceiver::start(Some(&TlsOptions::new(self.authority.server(&["localhost"]))), script)
+    }
+
+    /// One that takes HTTP/2 too, and counts requests alone.
+    pub(crate) fn receiver_of_both(&self) -> Receiver {
+        let tls =
+            TlsOptions::new(self.authority.server(&["localhost"])).require_client(&self.authority.pem());
+        Receiver::start(&ReceiverOptions::tls(tls.http2()).counting_only())
+    }
+
+    /// Runs a relay that drains and exits.
+    pub(crate) fn once(&self, within: Duration) -> Output {
+        let (url, identities) = (self.database.url(), self.files.path().display().to_string());
+        let arguments = ["run", "--once", "--log", "warn", "--identities", &identities];
+        self.outboxd.run_within(&arguments, &[("DATABASE_URL", url.as_str())], within)
     }
 
     /// Starts a relay that logs problems only.

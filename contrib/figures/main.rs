@@ -12,6 +12,7 @@ mod claim;
 mod doorbell;
 mod drain;
 mod fan_out;
+mod formats;
 mod house;
 mod idle;
 mod isolation;
@@ -38,6 +39,8 @@ struct Options {
 enum Figure {
     /// 20,000 ready deliveries to one mTLS receiver, as a share of a loop that does nothing but POST.
     Drain,
+    /// The same deliveries by a POST each over HTTP/1.1 and HTTP/2, and in batches.
+    Formats,
     /// What one claim touches at 10, 10,000 and 100,000 idle subscriptions, and beside 100 whose breaker is open.
     Claim,
     /// What capture costs a writer: single-row and 20,000-row UPDATEs, watched and unwatched.
@@ -66,6 +69,7 @@ fn main() {
     let outboxd = options.outboxd.unwrap_or_default();
     match options.figure {
         Figure::Drain => drain::measure(&outboxd),
+        Figure::Formats => formats::measure(&outboxd),
         Figure::Claim => claim::measure(&outboxd),
         Figure::Capture => capture::measure(&outboxd),
         Figure::FanOut => fan_out::measure(&outboxd),

@@ -4,7 +4,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Refuses extra request headers that would break the request or pretend to be ours: those that frame a message, those
 -- that belong to one connection, those of the signature.
--- Arguments: headers, an object of name and string value; the relay sends them as they are.
+-- Arguments: headers, an object of name and value: a string, which the relay sends as it is, or {"copy": "$.object_id"}, a jsonpath
+--   into what outbox.body() gives (outbox.copied_headers()).
 -- Raises: OX007, naming the header and never its value, which may be a credential.
 -- Touches: nothing.
 declare
@@ -12,6 +13,7 @@ declare
     _value jsonb;
     _seen  text[] := '{}';
     _bytes integer := 0;
+    _path  jsonpath;
 begin
     if check_headers.headers is null or jsonb_typeof(check_headers.headers) <> 'object' then
         raise exception 'headers is not a JSON object' using errcode = 'OX007', hint = 'For example {"X-Team": "billing"}.';
@@ -31,7 +33,18 @@ begin
             raise exception 'header % may not be set', _name
                 using errcode = 'OX007', detail = 'The relay writes it, or it belongs to the connection.';
         end if;
-        if jsonb_typeof(_value) <> 'string' or (_value #>> '{}') !~ '^([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?$' then
+        if jsonb_typeof(_value) = 'object' and _value ? 'copy' then
+            begin
+                _path := case when _value - 'copy' = '{}' and jsonb_typeof(_value -> 'copy') = 'string'
+                    and length(_value ->> 'copy') <= 200 then _value ->> 'copy' end;
+            exception when syntax_error or invalid_text_representation then
+                _path := null;
+            end;
+            if _path is null then
+                raise exception 'header % copies nothing', _name using errcode = 'OX007',
+                    hint = 'For example {"copy": "$.object_id"}: a jsonpath of up to 200 characters into what outbox.body() gives.';
+            end if;
+        elsif jsonb_typeof(_value) <> 'string' or (_value #>> '{}') !~ '^([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?$' then
             raise exception 'the value of header % is not a string of printable ASCII', _name
                 using errcode = 'OX007', hint = 'No line ends, and no blanks around it.';
         end if;

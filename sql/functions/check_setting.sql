@@ -3,8 +3,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 -- Trigger on outbox.setting, before INSERT and UPDATE: the headers that transactions may set have names that can be sent, and
--- that lead to one setting each.
--- Raises: OX007, naming the header; 23502 where a name is NULL.
+-- that lead to one setting each; the source of CloudEvents is a URI-reference.
+-- Raises: OX007, naming the header; OX029 cloudevents_source; 23502 where a name is NULL.
 -- Touches: nothing.
 declare
     _name text;
@@ -33,6 +33,10 @@ begin
     end loop;
     if cardinality(_keys) > 32 then
         raise exception 'context_headers has % names', cardinality(_keys) using errcode = 'OX007', detail = 'The limit is 32.';
+    end if;
+    if new.cloudevents_source !~ '^([A-Za-z0-9._~:/?#@!$&''()*+,;=-]|%[0-9A-Fa-f]{2})+$' or length(new.cloudevents_source) > 1000 then
+        raise exception 'not a source of CloudEvents: %', quote_literal(left(new.cloudevents_source, 100))
+            using errcode = 'OX029', hint = 'It is a URI of up to 1000 characters, for example https://shop.example/orders.';
     end if;
     return new;
 end

@@ -5,7 +5,8 @@ as $$
 -- Trigger on outbox.subscription, before INSERT and UPDATE: a subscription is checked when it is registered, by whatever
 -- statement, not when its first delivery fails. Also keeps version, who and when, and how events find it.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX008 the subscription is gone; OX015 envelope;
---   OX016 filter, filter_path, exclude_source; OX024 the version is not the row's; OX027 auth; 23502, 23514 as the table would.
+--   OX016 filter, filter_path, exclude_source; OX024 the version is not the row's; OX027 auth; OX029 batch_max; 23502, 23514 as the
+--   table would.
 -- Touches: insert outbox.subscriber; update outbox.allowance; select outbox.event_type, outbox.setting, outbox.subscription.
 declare
     _broken text;
@@ -43,6 +44,11 @@ begin
         if tg_op = 'INSERT' or new.envelope is distinct from old.envelope then
             new.envelope := outbox.check_envelope(new.envelope);
         end if;
+        if tg_op = 'INSERT' or (new.envelope, new.format, new.batch_max, new.ordering)
+            is distinct from (old.envelope, old.format, old.batch_max, old.ordering)
+        then
+            perform outbox.check_batch(new.envelope, new.format, new.batch_max, new.ordering);
+        end if;
         perform outbox.check_filter(new.filter, new.filter_path, new.exclude_source);
         -- As events have it.
         new.object_id := outbox.short_id(new.object_id);
@@ -53,6 +59,8 @@ begin
             when not (new.rate > 0 and new.rate <= 10000) then 'rate_is_above_0_to_10000'
             when new.connect_deadline not between '100 ms' and '30 s' then 'connect_deadline_is_100_ms_to_30_s'
             when new.deadline not between '100 ms' and '60 s' then 'deadline_is_100_ms_to_60_s'
+            when new.batch_max not between 1 and 1000 then 'batch_max_is_1_to_1000'
+            when new.batch_bytes not between 1024 and 16777216 then 'batch_bytes_is_1_kib_to_16_mib'
             when cardinality(new.success_codes) = 0 or 200 > any (new.success_codes) or 299 < any (new.success_codes)
                 then 'success_codes_are_200_to_299'
             when 300 > any (new.permanent_codes) or 599 < any (new.permanent_codes) then 'permanent_codes_are_300_to_599'
@@ -74,6 +82,7 @@ begin
             when new.identity !~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$' then 'identity_is_a_plain_name'
             when new.key !~ '^[0-9a-f]{12}$' then 'key_is_12_hex_digits'
             when new.status not in ('active', 'failing', 'paused', 'disabled') then 'status_is_known'
+            when new.format not in ('standard', 'cloudevents', 'cloudevents-binary', 'raw') then 'format_is_known'
             when new.while_off not in ('hold', 'skip') then 'while_off_is_hold_or_skip'
             when new.ordering not in ('none', 'object', 'strict') then 'ordering_is_known'
             when new.on_exhausted not in ('skip', 'block', 'park') then 'on_exhausted_is_known'
@@ -83,8 +92,8 @@ begin
             raise exception 'this subscription breaks the limit %', _broken using errcode = 'check_violation', constraint = _broken,
                 table = 'subscription', schema = 'outbox';
         end if;
-        if num_nulls(new.key, new.status, new.while_off, new.concurrency, new.connect_deadline, new.deadline,
-            new.permanent_codes, new.gone_codes, new.immediate_retries, new.backoff_base, new.backoff_cap,
+        if num_nulls(new.key, new.status, new.format, new.while_off, new.concurrency, new.connect_deadline, new.deadline, new.http2,
+            new.batch_max, new.batch_bytes, new.permanent_codes, new.gone_codes, new.immediate_retries, new.backoff_base, new.backoff_cap,
             new.max_attempts, new.ordering, new.barrier, new.on_exhausted) > 0
             or num_nulls(variadic new.success_codes || new.permanent_codes || new.gone_codes) > 0
             or array_position(new.delays, null) is not null or array_position(new.severity_thresholds, null) is not null
@@ -99,8 +108,8 @@ begin
         -- caller's transaction may take its time, and outbox.settle() must not wait for it.
         new.endpoint_since := case
             when tg_op = 'INSERT'
-                or (new.url, new.identity, new.headers, new.auth, new.connect_deadline, new.deadline, new.breaker_after)
-                    is distinct from (old.url, old.identity, old.headers, old.auth, old.connect_deadline, old.deadline, old.breaker_after)
+                or (new.url, new.identity, new.headers, new.auth, new.http2, new.connect_deadline, new.deadline, new.breaker_after)
+                    is distinct from (old.url, old.identity, old.headers, old.auth, old.http2, old.connect_deadline, old.deadline, old.breaker_after)
             then clock_timestamp() else old.endpoint_since end;
         if new.filter is null or new.object_id is not null then
             -- The id leads to it.

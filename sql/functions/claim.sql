@@ -5,7 +5,8 @@ create or replace function outbox.claim(
     delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer,
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
     traceparent text, trace_id text, headers jsonb, occurred_at double precision,
-    aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint
+    aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint,
+    format text, attributes jsonb, copied jsonb, batch integer
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -19,6 +20,9 @@ as $$
 -- open deliveries, none for the others, however many there are. It starts after start_after and wraps around, so that
 -- no subscription waits behind others for ever when there are more due than slots.
 --
+-- Where one POST may carry several events, it is POSTs that are counted: each delivery picked stands for one, outbox.claim_more()
+-- adds others of its subscription, and outbox.pack() says what goes into which.
+--
 -- Bodies that envelopes make are made before the lease begins, in the order of the deliveries: one, and more until that has
 -- taken a second, or 32 MiB, or the statement's time-out has ended one. The others are left for the next claim, and due from
 -- then on. So a slow envelope holds up others no longer than one call of it takes.
@@ -27,7 +31,7 @@ as $$
 --
 -- Arguments:
 --   relay               its name, shown as outbox.delivery.leased_by
---   free                how many deliveries it can start now
+--   free                how many POSTs it can start now
 --   busy, busy_running  subscriptions that it is sending to already, and how many POSTs each has under way
 --   start_after         the subscription at which the last claim stopped; 0 at first
 --   busy_limits         how many POSTs at a time each of busy may have, if that is less than its concurrency
@@ -39,7 +43,9 @@ as $$
 --   occurred_at is when it happened, aged_from from when the delivery's age counts, claimed_at the database's clock, by which the
 --   relay stamps what it sends: seconds since 1970;
 --   ordered, whether it has a lane: then seq is the event's number among those of its object, where it has one, and previous_event
---   and previous_seq are of what the subscriber took last of this lane.
+--   and previous_seq are of what the subscriber took last of this lane;
+--   format is that of the body, attributes those of a CloudEvent that become headers, copied the headers that the subscription copies
+--   from the event; deliveries with the same batch are one POST, whose body is an array of theirs; null: a POST by itself.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED; see outbox.throttle(), outbox.admit().
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event, outbox.lane; what envelopes read; see outbox.admit(),
@@ -60,6 +66,9 @@ declare
     _asked     boolean;
     _counted   boolean;
     _left_out  bigint[] := outbox.admit(_now);
+    _posts     bigint[];
+    _packed    bigint[];
+    _batches   integer[];
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where not claim.busy_only and d.subscription > claim.start_after
@@ -73,7 +82,9 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped, s.counted, s.rate is not null or h.breaker_opened > 0 as asked
+        select p.id, p.object_key, s.enveloped, s.counted, s.rate is not null or h.breaker_opened > 0 as asked,
+            -- A probe is one event.
+            case when s.batched and (h.breaker_opened > 0) is not true then open.subscription end as batching
         from (
             select l.subscription from later l where l.subscription is not null
             union all
@@ -86,7 +97,7 @@ begin
                 select least(s.concurrency, case when s.max_deliveries is not null
                         then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
                     s.envelope is not null as enveloped, s.max_deliveries is not null as counted, s.ordering <> 'none' as ordered,
-                    s.rate, s.endpoint_since
+                    s.rate, s.endpoint_since, s.batch_max > 1 as batched
                 from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing')
                     and (s.expires_at is null or s.expires_at > _now) limit 1
@@ -124,14 +135,20 @@ begin
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
-        bool_or(picked.object_key is not null), bool_or(picked.counted), bool_or(picked.asked)
-        into _ids, _enveloped, _latest, _counted, _asked
+        bool_or(picked.object_key is not null), bool_or(picked.counted), bool_or(picked.asked),
+        array_agg(picked.batching) filter (where picked.batching is not null)
+        into _ids, _enveloped, _latest, _counted, _asked, _posts
     from picked;
     if _ids is null then
         return;
     end if;
     -- Here and not before: looking for work in vain, which is done all the time, costs nothing by it.
     perform outbox.require_home();
+    if _posts is not null then
+        select _ids || array_agg(m.id), _enveloped || (array_agg(m.id) filter (where m.enveloped)), _latest or bool_or(m.latest)
+            into _ids, _enveloped, _latest
+        from outbox.claim_more(_ids, _posts, _now) m;
+    end if;
     if _latest then
         perform outbox.supersede_claimed(_ids);
     end if;
@@ -166,8 +183,21 @@ begin
             update outbox.delivery d set due_at = clock_timestamp() where d.id = any (_left);
         end if;
     end if;
+    if _posts is not null then
+        select array_agg(p.id), array_agg(p.batch), _made || (array_agg(p.id) filter (where p.news)),
+            _bodies || (array_agg(p.body) filter (where p.news)), _errors || (array_agg(null::text) filter (where p.news)),
+            coalesce(array_agg(p.id) filter (where p.batch is null), '{}')
+            into _packed, _batches, _made, _bodies, _errors, _left
+        from outbox.pack(_ids, _posts, _made, _bodies) p;
+        _ids := array(select i.id from unnest(_ids) as i (id) where i.id <> all (_left));
+    end if;
     if _asked then
-        perform outbox.throttle_taken(_ids);
+        -- A rate is of POSTs.
+        perform outbox.throttle_taken(array(
+            select min(i.id)
+            from unnest(_ids) as i (id)
+                left join unnest(_packed, _batches) as b (id, batch) on b.id = i.id
+            group by coalesce(b.batch, -i.id)));
     end if;
     return query
     with claimed as (
@@ -180,14 +210,21 @@ begin
     )
     select c.id, c.attempt, c.retry_base, c.subscription, s.version, c.event_slot, c.event_id, (x.event).type,
         outbox.webhook_id((x.event).uid, s.key),
-        case when m.id is null then outbox.body(x.event) else m.body end, m.error,
+        case when m.id is not null then m.body when s.format = 'standard' then outbox.body(x.event)
+            else outbox.formatted(x.event, s.format) end, m.error,
         (x.event).traceparent, (x.event).trace_id, (x.event).headers,
         extract(epoch from (x.event).occurred_at)::double precision,
         extract(epoch from coalesce(c.since, (x.event).occurred_at))::double precision,
         extract(epoch from clock_timestamp())::double precision,
-        c.lane is not null, (x.event).seq, k.event_id, k.seq
+        c.lane is not null, (x.event).seq, k.event_id, k.seq,
+        s.format,
+        case when s.format = 'cloudevents-binary' then outbox.cloudevent(x.event) end,
+        case when b.batch is null and s.headers @? '$.* ? (@.type() == "object")' then outbox.copied_headers(x.event, s.headers) end, b.batch
     from claimed c
-        cross join lateral (select s.version, s.key from outbox.subscription s where s.id = c.subscription limit 1) s
+        cross join lateral (
+            select s.version, s.key, case when s.envelope is null then s.format else 'envelope' end as format, s.headers
+            from outbox.subscription s where s.id = c.subscription limit 1
+        ) s
         left join lateral (
             select e as event from outbox.event e
             -- Where it was written, or where outbox.turn_ring() moved it.
@@ -196,6 +233,7 @@ begin
         ) x on true
         left join unnest(_made, _bodies, _errors) as m (id, body, error) on m.id = c.id
         left join outbox.lane k on k.subscription = c.subscription and k.lane = c.lane
+        left join unnest(_packed, _batches) as b (id, batch) on b.id = c.id
     order by c.id;
 end
 $$;

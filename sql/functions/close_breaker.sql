@@ -4,7 +4,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Lets deliveries flow again at once that the breaker of a subscription, or its subscriber's Retry-After, holds back: somebody
 -- knows that it is back. If it is not, its next failure opens the breaker again. A change of its url, identity, headers, auth,
--- deadlines has one delivery try at once, without this.
+-- http2 or deadlines has one delivery try at once, without this.
 -- Arguments: subscription.
 -- Returns: whether anything was held back.
 -- Raises: OX008 no such subscription.

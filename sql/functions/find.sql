@@ -20,7 +20,9 @@ declare
 begin
     if _text !~ '^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(_[0-9a-f]{12})?$' or _text is null then
         raise exception 'not a webhook-id: %', coalesce(quote_literal(left(find.webhook_id, 100)), 'NULL')
-            using errcode = 'OX011', hint = 'It is 32 hex digits, _ and 12 hex digits: the header webhook-id.';
+            using errcode = 'OX011', hint = case when _text like 'batch\_%'
+                then 'It names a POST of several events: look for one of them, by the id in its element of the body.'
+                else 'It is 32 hex digits, _ and 12 hex digits: the header webhook-id.' end;
     end if;
     _uid := split_part(_text, '_', 1)::uuid;
     _key := nullif(split_part(_text, '_', 2), '');

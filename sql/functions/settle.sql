@@ -5,6 +5,7 @@ create or replace function outbox.settle(
     classes text[], statuses integer[], error_classes text[], errors text[], responses text[],
     outcomes text[], retries_in_ms double precision[],
     holds_ms double precision[] default null, tls text[] default null,
+    alones boolean[] default null, followers boolean[] default null,
     out late integer, out changes jsonb
 )
 language plpgsql security definer
@@ -26,6 +27,8 @@ as $$
 --   retries_in_ms     pause before the next attempt, from now
 --   holds_ms          how long the subscriber asked to be left alone altogether, from the end of the attempt; null when it did not
 --   tls               what is known of the connection, a JSON object: see outbox.attempt.tls
+--   alones            whether it is to share no POST any more; null for no
+--   followers         of a POST of several events: whether it was another's report that counted it; null for a POST of one
 -- Returns: late, how many of the reports were; changes of the status of subscriptions, as outbox.judge_subscriptions() has
 --   them, or null.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
@@ -43,26 +46,33 @@ begin
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
     select h.changes, h.fatal into changes, _fatal
     from outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
-        settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
+        settle.durations_ms,
+        -- A POST of several events that failed is one failure.
+        case when settle.followers is null then settle.classes else array(
+            select case when f.follows then null else f.class end
+            from unnest(settle.classes, settle.followers) with ordinality as f (class, follows, n) order by f.n) end,
+        settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
     if _fatal <> '{}' then
+        -- Not one of several: none dies by a POST that it shared.
         settle.outcomes := array(
-            select coalesce(o.outcome, case when o.delivery = any (_fatal) and o.class <> 'delivered' then 'dead' end)
-            from unnest(settle.deliveries, settle.classes, settle.outcomes) with ordinality as o (delivery, class, outcome, n)
+            select coalesce(o.outcome, case when o.delivery = any (_fatal) and o.follows is null and o.class <> 'delivered' then 'dead' end)
+            from unnest(settle.deliveries, settle.classes, settle.outcomes, settle.followers) with ordinality
+                as o (delivery, class, outcome, follows, n)
             order by o.n);
     end if;
     perform outbox.count_delivered(settle.deliveries, settle.outcomes);
     perform outbox.settle_lanes(settle.deliveries, settle.attempts, settle.outcomes);
     with report as (
         select r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, r.age_ms, r.duration_ms, r.class, r.status,
-            r.error_class, r.error, r.response, r.tls, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
+            r.error_class, r.error, r.response, r.tls, r.alone, coalesce(r.retry_in_ms, 5000) as retry_in_ms,
             case when r.outcome <> 'gone' then r.outcome
                 else (select 'cancelled' from outbox.subscription s where s.id = r.subscription and s.status = 'gone') end as outcome
         from unnest(
             settle.deliveries, settle.attempts, settle.subscriptions, settle.event_slots, settle.event_ids, settle.ages_ms,
             settle.durations_ms, settle.classes, settle.statuses, settle.error_classes, settle.errors, settle.responses,
-            settle.outcomes, settle.retries_in_ms, settle.tls
+            settle.outcomes, settle.retries_in_ms, settle.tls, settle.alones
         ) as r (delivery, attempt, subscription, event_slot, event_id, age_ms,
-            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms, tls)
+            duration_ms, class, status, error_class, error, response, outcome, retry_in_ms, tls, alone)
         where not settle.again or not exists (
             select from outbox.attempt a
             where a.event_id = r.event_id and a.subscription = r.subscription and a.delivery = r.delivery and a.attempt = r.attempt)
@@ -78,7 +88,7 @@ begin
         returning d.id, r.attempt, d.lane
     ), waiting as (
         update outbox.delivery d
-        set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null
+        set due_at = _now + make_interval(secs => r.retry_in_ms / 1000), leased_by = null, alone = d.alone or coalesce(r.alone, false)
         from decisive r
         where d.id = r.delivery and r.outcome is null and d.attempt = r.attempt
         returning d.id, r.attempt

@@ -6,8 +6,8 @@ create or replace function outbox.subscribe(
     max_age interval = null, ttl interval = null, success_codes integer[] = null, permanent_codes integer[] = null,
     gone_codes integer[] = null, severity_thresholds interval[] = null, disable_after_failures integer = null,
     disable_after interval = null, breaker_after integer = null, while_off text = null, ordering text = null, barrier boolean = null,
-    on_exhausted text = null, rate double precision = null, connect_deadline interval = null, auth jsonb = null,
-    expires_at timestamptz = null, max_deliveries integer = null
+    on_exhausted text = null, rate double precision = null, connect_deadline interval = null, http2 boolean = null, format text = null,
+    batch_max integer = null, batch_bytes integer = null, auth jsonb = null, expires_at timestamptz = null, max_deliveries integer = null
 ) returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -21,7 +21,7 @@ as $$
 --   pattern       an event type (Order.Update), Order.*, or *
 --   url           https://…
 --   identity      the name of the client certificate and CA that the relay uses; default: the relay's `default`
---   headers       extra request headers, {"X-Team": "billing"}
+--   headers       extra request headers, {"X-Team": "billing"}; copied from the event: {"X-Order": {"copy": "$.object_id"}}
 --   secret        whsec_… if the subscriber already holds one, whsk_… to sign with ed25519 too, or ref: and the name of a secret
 --                 that the relay has; default: a new one, see outbox.signing_secret()
 --   auth          how the relay proves who we are, by a secret that it has: {"type": "bearer", "secret": "acme-token"}; also basic,
@@ -33,7 +33,10 @@ as $$
 --   exclude_source  no events of changes made under this outbox.source; that they were left out is on record
 --   expires_at, max_deliveries  when it ends by itself
 --  in which form
---   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: outbox.body()
+--   format        standard, cloudevents, cloudevents-binary or raw (standard)
+--   envelope      schema.function that makes the body of the POST from a row of outbox.event; default: what format says
+--   batch_max, batch_bytes  events, and bytes, in one POST (1, 1 MiB); above 1 each body is a JSON array
+--   http2         offer HTTP/2 (false)
 --  how fast
 --   concurrency   POSTs at a time from one relay (16)
 --   rate          POSTs per second from all relays
@@ -58,7 +61,7 @@ as $$
 --   on_exhausted  what becomes of those behind one that was given up: skip, block or park (skip)
 -- Returns: the subscription's id.
 -- Raises: OX001, OX005 pattern; OX006 url; OX007 headers; OX009 secret; OX015 envelope; OX016 filter, filter_path,
---   exclude_source; OX021 schedule; OX027 auth; 23514 naming the limit a number breaks.
+--   exclude_source; OX021 schedule; OX027 auth; OX029 batch_max; 23514 naming the limit a number breaks.
 -- Touches: insert or update outbox.subscription, and through its triggers outbox.subscriber and outbox.signing_key.
 declare
     _id        bigint;
@@ -92,7 +95,8 @@ begin
                     'identity', subscribe.identity, 'headers', subscribe.headers, 'auth', subscribe.auth,
                     'exclude_source', subscribe.exclude_source, 'expires_at', subscribe.expires_at,
                     'max_deliveries', subscribe.max_deliveries,
-                    'envelope', subscribe.envelope,
+                    'format', subscribe.format, 'envelope', subscribe.envelope, 'batch_max', subscribe.batch_max,
+                    'batch_bytes', subscribe.batch_bytes, 'http2', subscribe.http2,
                     'concurrency', subscribe.concurrency, 'rate', subscribe.rate,
                     'connect_deadline', subscribe.connect_deadline, 'deadline', subscribe.deadline)
                 || jsonb_build_object(

@@ -15,8 +15,10 @@ as $$
         jsonb_build_object(
             'url', s.url, 'http_allowed', (select o.http_allowed from outbox.setting o),
             'headers', s.headers, 'identity', s.identity, 'auth', s.auth,
+            'format', case when s.envelope is null then s.format else 'envelope' end,
             'concurrency', s.concurrency,
             'connect_deadline', extract(epoch from s.connect_deadline) * 1000, 'deadline', extract(epoch from s.deadline) * 1000,
+            'http2', s.http2, 'batch_max', s.batch_max, 'batch_bytes', s.batch_bytes,
             'success_codes', s.success_codes, 'permanent_codes', s.permanent_codes, 'gone_codes', s.gone_codes,
             'immediate_retries', s.immediate_retries,
             'delays', (select jsonb_agg(extract(epoch from d.delay) * 1000 order by d.n) from unnest(s.delays) with ordinality as d (delay, n)),

@@ -1,4 +1,4 @@
-//! Opens a connection to a destination: name, TCP, TLS, HTTP/1.1, each with its own kind of failure.
+//! Opens a connection to a destination: name, TCP, TLS, HTTP, each with its own kind of failure.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,19 +17,32 @@ use super::dial::Dialler;
 use super::endpoint::Destination;
 use super::facts;
 use super::failure::Failure;
+use super::http2::{self, Multiplexed};
 use crate::pem::Facts;
 
 /// Sends requests over one open connection.
 pub(super) type Sender = http1::SendRequest<Full<Bytes>>;
 
-/// An open connection.
+/// An open connection, as the subscriber wants it.
+pub(super) enum Opened {
+    Http1(Connection),
+    Http2(Multiplexed),
+}
+
+/// What is known of an open connection's TLS.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// For `outbox.attempt.tls`.
+    pub(super) told: Option<Arc<str>>,
+    /// The certificate that the subscriber has shown.
+    pub(super) peer: Option<Facts>,
+}
+
+/// A connection of HTTP/1.1, for one request at a time.
 pub(super) struct Connection {
     /// Sends requests over it.
     pub(super) sender: Sender,
-    /// What is known of its TLS, for `outbox.attempt.tls`.
-    pub(super) tls: Option<Arc<str>>,
-    /// The certificate that the subscriber has shown.
-    pub(super) peer: Option<Facts>,
+    pub(super) shown: Shown,
 }
 
 /// Opens a connection and spawns the task that drives it; the task ends when the sender is dropped or the peer closes.
@@ -38,37 +51,67 @@ pub(super) async fn connect(
     destination: &Destination,
     dialler: &Dialler,
     until: Instant,
-) -> Result<Connection, Failure> {
+) -> Result<Opened, Failure> {
     let tcp = dialler.dial(&destination.host, destination.port, until).await?;
     // A POST is one small write that should leave at once.
     let _ = tcp.set_nodelay(true);
-    let (mut told, mut peer) = (None, None);
+    let mut shown = Shown::default();
     let stream = match &destination.tls {
         None => Stream::Plain(tcp),
         Some(identity) => {
             let tls = identity
-                .connector
+                .connector(destination.http2)
+                .map_err(|e| Failure::handshake(&e, &destination.host, identity))?
                 .connect(&destination.host, tcp)
                 .await
                 .map_err(|e| Failure::handshake(&e, &destination.host, identity))?;
             let leaf = tls.get_ref().peer_certificate().ok().flatten().and_then(|leaf| leaf.to_der().ok());
-            peer = leaf.and_then(|leaf| Facts::in_der(&leaf));
-            told = Some(facts::told(identity, peer.as_ref()));
+            shown.peer = leaf.and_then(|leaf| Facts::in_der(&leaf));
+            shown.told = Some(facts::told(identity, shown.peer.as_ref()));
             Stream::Tls(Box::new(tls))
         }
     };
+    if stream.is_http2() {
+        return http2::open(stream, shown, destination).await.map(Opened::Http2);
+    }
     let (sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|e| Failure::from_hyper(&e, destination, false))?;
     // What goes wrong on the connection also ends the request on it, and is reported there.
     tokio::spawn(connection);
-    Ok(Connection { sender, tls: told, peer })
+    Ok(Opened::Http1(Connection { sender, shown }))
+}
+
+/// The same where HTTP/2 is not offered.
+pub(super) async fn connect_http1(
+    destination: &Destination,
+    dialler: &Dialler,
+    until: Instant,
+) -> Result<Connection, Failure> {
+    match connect(destination, dialler, until).await? {
+        Opened::Http1(connection) => Ok(connection),
+        Opened::Http2(_) => {
+            Err(Failure::not_sent("http2", "the subscriber speaks HTTP/2, which was not offered".into()))
+        }
+    }
 }
 
 /// A connection's bytes, with or without TLS.
-enum Stream {
+pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// Whether the subscriber has chosen HTTP/2; what it says of protocols that were not offered it says in vain.
+    fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => {
+                matches!(stream.get_ref().negotiated_alpn(), Ok(Some(chosen)) if chosen == b"h2")
+            }
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -1,8 +1,9 @@
-//! Headers that the event's transaction has set. Writers set any text, and it is too late to refuse it: what cannot be
-//! sent, or may not, is left out without a word.
+//! Headers that are copied from the event, and those that its transaction has set. Writers set any text, and it is too late
+//! to refuse it: what cannot be sent, or may not, is left out without a word.
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
+use super::trace::traceparent;
 use crate::model::Context;
 
 /// Belong to the message, the connection or the relay, as in `outbox.check_headers()`; a test compares the two.
@@ -29,15 +30,23 @@ const BYTES_MAX: usize = 8192;
 
 /// Adds what can be sent. What is there already stays: a writer does not overrule a subscription.
 pub(super) fn add(headers: &mut HeaderMap, context: &Context) {
-    let mut room = Room { headers: HEADERS_MAX, bytes: BYTES_MAX };
-    let own = [("traceparent", &context.traceparent), ("outbox-trace-id", &context.trace_id)];
+    add_all(headers, &mut Room::default(), &context.copied, &[]);
+    let mut room = Room::default();
+    let parent = context.traceparent.as_deref().and_then(traceparent);
+    let own = [("traceparent", &parent), ("outbox-trace-id", &context.trace_id)];
     for (name, value) in own {
         if let Some(value) = value {
             room.add(headers, HeaderName::from_static(name), value);
         }
     }
-    for (name, value) in &context.headers {
-        if let Some(name) = allowed(name) {
+    // What a tracestate says is about the parent that comes with it.
+    let stray: &[&str] = if headers.contains_key("traceparent") { &[] } else { &["tracestate"] };
+    add_all(headers, &mut room, &context.headers, stray);
+}
+
+fn add_all(headers: &mut HeaderMap, room: &mut Room, pairs: &[(String, String)], but: &[&str]) {
+    for (name, value) in pairs {
+        if let Some(name) = allowed(name).filter(|name| !but.contains(&name.as_str())) {
             room.add(headers, name, value);
         }
     }
@@ -47,6 +56,12 @@ pub(super) fn add(headers: &mut HeaderMap, context: &Context) {
 struct Room {
     headers: usize,
     bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { headers: HEADERS_MAX, bytes: BYTES_MAX }
+    }
 }
 
 impl Room {
@@ -133,8 +148,37 @@ mod tests {
         let names: Vec<String> = (0..=HEADERS_MAX).map(|n| format!("x-{n}")).collect();
         let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
         assert_eq!(added(&context(&many)).len(), HEADERS_MAX);
-        let own =
-            Context { traceparent: Some("00-1-2-01".into()), trace_id: Some("\n".into()), ..context(&[]) };
-        assert_eq!(added(&own), [("traceparent".to_owned(), "00-1-2-01".to_owned())]);
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let own = Context { traceparent: Some(parent.into()), trace_id: Some("\n".into()), ..context(&[]) };
+        assert_eq!(added(&own), [("traceparent".to_owned(), parent.to_owned())]);
+    }
+
+    #[test]
+    fn a_tracestate_comes_with_a_valid_traceparent_only() {
+        let names = |traceparent: &str| -> Vec<String> {
+            let state = context(&[("tracestate", "a=1")]);
+            let said = Context { traceparent: Some(traceparent.to_owned()), ..state };
+            added(&said).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names("00-1-2-01"), [""; 0]);
+        assert_eq!(
+            names("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"),
+            ["traceparent", "tracestate"]
+        );
+    }
+
+    #[test]
+    fn what_is_copied_goes_before_what_a_writer_has_set_and_not_before_the_subscription() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let both = Context {
+            copied: vec![
+                pair("X-Order", "17"),
+                pair("X-Static", "copied"),
+                pair("webhook-id", "x"),
+                pair("X-B", "\n"),
+            ],
+            ..context(&[("x-order", "writer"), ("X-B", "writer")])
+        };
+        assert_eq!(added(&both), [pair("x-order", "17"), pair("x-b", "writer")]);
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{StatusCode, Uri};
 use url::{Host, Url};
 
 use super::auth::{Authorization, authorization, keys};
 use super::context;
 use super::named::Named;
 use super::scrub::Scrubber;
-use super::signature::{Key, Keys};
+use super::signature::{Key as SigningKey, Keys};
 use crate::identity::{Identities, Identity};
 use crate::model::Subscription;
 use crate::secrets::{Secrets, in_environment};
@@ -24,6 +24,8 @@ pub struct Endpoint {
     pub destination: Destination,
     /// Path and query, as the request line has them.
     pub path: String,
+    /// The whole URL, as a request of HTTP/2 has it.
+    pub(super) uri: Uri,
     /// The `Host` header.
     pub authority: HeaderValue,
     /// Extra headers, checked once.
@@ -52,7 +54,12 @@ pub struct Destination {
     pub port: u16,
     /// The certificates to use; `None` for plain HTTP.
     pub tls: Option<Arc<Identity>>,
+    /// Whether HTTP/2 is offered; without TLS there is nobody to offer it to.
+    pub http2: bool,
 }
+
+/// Host, port, the identity's serial number, whether HTTP/2 is offered.
+pub(super) type Key = (String, u16, Option<u64>, bool);
 
 impl Destination {
     /// Where POSTs to a URL go, with the identity of that name.
@@ -80,7 +87,7 @@ impl Destination {
             other => return Err(EndpointError::Url(format!("{other}:// is not supported"))),
         };
         let port = url.port_or_known_default().ok_or_else(|| EndpointError::Url("it has no port".into()))?;
-        Ok(Self { host, port, tls })
+        Ok(Self { host, port, tls, http2: false })
     }
 
     /// Host and port, for messages.
@@ -94,9 +101,8 @@ impl Destination {
 
     /// Two destinations with equal keys may share connections. An identity that was read again has another serial: what
     /// was opened with the old certificate is never used again.
-    #[must_use]
-    pub fn key(&self) -> (String, u16, Option<u64>) {
-        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.serial))
+    pub(super) fn key(&self) -> Key {
+        (self.host.clone(), self.port, self.tls.as_ref().map(|identity| identity.serial), self.http2)
     }
 }
 
@@ -198,7 +204,13 @@ impl Endpoint {
     ) -> Result<Self, EndpointError> {
         let url = named.resolve(&subscription.url, subscription.http_allowed)?;
         let url = Url::parse(&url).map_err(|e| EndpointError::Url(e.to_string()))?;
-        let destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
+        let mut destination = Destination::of(&url, subscription.identity.as_deref(), identities)?;
+        destination.http2 = subscription.http2 && destination.tls.is_some();
+        if let Some(identity) = destination.tls.as_ref().filter(|_| subscription.http2) {
+            // Here already: it takes tens of milliseconds, and no attempt's deadline should pay for that. What is wrong with
+            // it, an attempt says.
+            let _ = identity.connector(true);
+        }
         let authority = url.authority();
         let mut scrubber = Scrubber::default();
         for (_, value) in &subscription.headers {
@@ -209,6 +221,9 @@ impl Endpoint {
             subscription: subscription.id,
             destination,
             path: url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
+            uri: url[..url::Position::AfterQuery]
+                .parse()
+                .map_err(|_| EndpointError::Url("it is no URI".into()))?,
             authority: HeaderValue::from_str(authority).map_err(|e| EndpointError::Url(e.to_string()))?,
             headers: header_map(&subscription.headers)?,
             authorization: authorization(subscription, identities, secrets, &mut scrubber)?,
@@ -221,7 +236,7 @@ impl Endpoint {
     }
 
     /// Has a further key sign.
-    pub fn sign_with(&mut self, key: Key) {
+    pub fn sign_with(&mut self, key: SigningKey) {
         key.written().iter().for_each(|written| self.scrubber.add(written));
         self.keys.add(key, None);
     }

@@ -6,21 +6,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::header::HOST;
 use hyper::http::response::Parts;
 use hyper::{Request, Response};
 use tokio::time::{Instant as Deadline, timeout, timeout_at};
 
-use super::connect::{Connection, connect};
+use super::connect::{Connection, connect_http1};
 use super::endpoint::{Destination, Endpoint};
 use super::facts;
 use super::failure::Failure;
+use super::http2::Place;
 use super::pool::Pool;
+use super::shared::Line;
 use crate::model::Class;
 
 /// How much of a response body is read before the connection is given up instead.
 const RESPONSE_READ_MAX: usize = 64 * 1024;
 /// How much of it is kept in the ledger.
 pub(super) const RESPONSE_KEPT_MAX: usize = 4 * 1024;
+/// Connections that are being closed, one after another, until it is enough.
+const RESENT_MAX: u32 = 3;
 /// After a 2xx head the delivery is a success; its body gets this long, so that the connection can be used again.
 const BODY_LIMIT: Duration = Duration::from_secs(2);
 
@@ -64,29 +69,76 @@ impl Via<'_> {
         request: Request<Full<Bytes>>,
         deadline: Deadline,
     ) -> Result<Answer, Failure> {
+        if self.destination.http2 {
+            return self.exchange_on_shared(request, deadline).await;
+        }
         let mut request = request;
         while let Some(mut connection) = self.pool.take(&self.destination) {
-            self.tls.clone_from(&connection.tls);
+            self.tls.clone_from(&connection.shown.told);
             match self.send(&mut connection, request, deadline, false).await {
-                Ok(response) => return Ok(self.read(connection, response, deadline).await),
+                Ok(response) => return Ok(self.read_and_keep(connection, response, deadline).await),
                 Err((_, Some(unsent))) => request = unsent,
                 Err((failure, None)) => return Err(failure),
             }
         }
-        // What we are about to show, if it does not come to a connection.
-        *self.tls = self.destination.tls.as_ref().map(|identity| facts::told(identity, None));
+        self.about_to_connect();
         let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
-        let mut connection = timeout_at(until, connect(&self.destination, &self.pool.dialler, until))
+        let mut connection = timeout_at(until, connect_http1(&self.destination, &self.pool.dialler, until))
             .await
             .map_err(|_| self.late(until == deadline))??;
-        self.tls.clone_from(&connection.tls);
-        if let Some(peer) = &connection.peer {
+        self.tls.clone_from(&connection.shown.told);
+        if let Some(peer) = &connection.shown.peer {
             self.pool.peers().note(&self.destination, peer);
         }
         match self.send(&mut connection, request, deadline, true).await {
-            Ok(response) => Ok(self.read(connection, response, deadline).await),
+            Ok(response) => Ok(self.read_and_keep(connection, response, deadline).await),
             Err((failure, _)) => Err(failure),
         }
+    }
+
+    /// The same where HTTP/2 is offered, and the subscriber may take it or not. What a connection in use has certainly not
+    /// brought to the subscriber's eyes, since it is being closed, goes on another one.
+    async fn exchange_on_shared(
+        &mut self,
+        mut request: Request<Full<Bytes>>,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
+        let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            self.about_to_connect();
+            let line = self.pool.shared.line(self.pool, &self.destination, until);
+            let (failure, unsent) =
+                match timeout_at(until, line).await.map_err(|_| self.late(until == deadline))?? {
+                    Line::Http1(mut connection) => {
+                        self.tls.clone_from(&connection.shown.told);
+                        match self.send(&mut connection, request, deadline, false).await {
+                            Ok(response) => {
+                                return Ok(self.read_and_keep(connection, response, deadline).await);
+                            }
+                            Err(failed) => failed,
+                        }
+                    }
+                    Line::Http2(place) => {
+                        self.tls.clone_from(&place.shown().told);
+                        match self.send_on(&place, request, deadline).await {
+                            // The place is kept until the body has been read.
+                            Ok(response) => return Ok(self.read(response, deadline).await.0),
+                            Err(failed) => failed,
+                        }
+                    }
+                };
+            match unsent {
+                Some(unsent) if tries <= RESENT_MAX => request = unsent,
+                _ => return Err(failure),
+            }
+        }
+    }
+
+    /// What we are about to show, if it does not come to a connection.
+    fn about_to_connect(&mut self) {
+        *self.tls = self.destination.tls.as_ref().map(|identity| facts::told(identity, None));
     }
 
     /// There was no connection when the attempt's deadline, or that for connecting, had passed.
@@ -112,16 +164,45 @@ impl Via<'_> {
                 let unsent = error.take_message();
                 Err((Failure::from_hyper(error.error(), &self.destination, fresh), unsent))
             }
-            Err(_) => Err((
-                Failure::deadline(self.endpoint.deadline, Class::Unknown, "before the subscriber answered"),
-                None,
-            )),
+            Err(_) => Err((self.unanswered(), None)),
         }
     }
 
-    /// Reads the body within its limits and keeps the connection if that got to the end of it. Also says whether
-    /// that is all of it.
-    async fn read(&self, connection: Connection, response: Response<Incoming>, deadline: Deadline) -> Answer {
+    async fn send_on(
+        &self,
+        place: &Place,
+        mut request: Request<Full<Bytes>>,
+        deadline: Deadline,
+    ) -> Result<Response<Incoming>, (Failure, Unsent)> {
+        // What HTTP/1.1 says in the header Host is part of the URI here.
+        request.headers_mut().remove(HOST);
+        *request.uri_mut() = self.endpoint.uri.clone();
+        match timeout_at(deadline, place.send(request, &self.destination)).await {
+            Ok(result) => result,
+            Err(_) => Err((self.unanswered(), None)),
+        }
+    }
+
+    fn unanswered(&self) -> Failure {
+        Failure::deadline(self.endpoint.deadline, Class::Unknown, "before the subscriber answered")
+    }
+
+    /// Reads the answer and keeps the connection if that got to the end of it.
+    async fn read_and_keep(
+        &self,
+        connection: Connection,
+        response: Response<Incoming>,
+        deadline: Deadline,
+    ) -> Answer {
+        let (answer, ended) = self.read(response, deadline).await;
+        if ended {
+            self.keep(connection).await;
+        }
+        answer
+    }
+
+    /// Reads the body within its limits. Also says whether that got to the end of it.
+    async fn read(&self, response: Response<Incoming>, deadline: Deadline) -> (Answer, bool) {
         let (head, mut body) = response.into_parts();
         let mut kept = Vec::new();
         let whole = async {
@@ -139,12 +220,9 @@ impl Via<'_> {
             true
         };
         let limit = deadline.min(Deadline::now() + BODY_LIMIT);
-        let whole = timeout_at(limit, whole).await.unwrap_or(false);
+        let ended = timeout_at(limit, whole).await.unwrap_or(false);
         let cut = kept.len() >= RESPONSE_KEPT_MAX + self.margin;
-        if whole {
-            self.keep(connection).await;
-        }
-        Answer { head, body: Bytes::from(kept), whole: whole && !cut }
+        (Answer { head, body: Bytes::from(kept), whole: ended && !cut }, ended)
     }
 
     /// The connection's task may need a moment to see that the response is over.

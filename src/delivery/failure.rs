@@ -22,7 +22,22 @@ pub struct Failure {
     pub sentence: String,
 }
 
+/// What is known of a request over HTTP/2 that was not answered.
+pub(super) struct Lost<'a> {
+    /// What broke the connection under it.
+    pub(super) broken: Option<&'a str>,
+    /// Whether anything was ever answered on the connection.
+    pub(super) answered: bool,
+    /// Whether the request was certainly not written.
+    pub(super) unsent: bool,
+}
+
 impl Failure {
+    /// An error with its causes, in one line.
+    pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
+        chain_of(error)
+    }
+
     /// An attempt that could not be made for a reason of our own.
     #[must_use]
     pub fn not_sent(word: &'static str, sentence: String) -> Self {
@@ -131,7 +146,7 @@ impl Failure {
 
     /// A TLS handshake that failed. Nothing of the request was written.
     pub(super) fn handshake(error: &native_tls::Error, host: &str, identity: &Identity) -> Self {
-        let text = chain(error);
+        let text = chain_of(error);
         if let Some(failure) = client_certificate(&text, identity) {
             return failure;
         }
@@ -142,7 +157,7 @@ impl Failure {
     /// A connection that was closed, or on which an alert came, when the handshake was over and before anything was sent:
     /// under TLS 1.3 that is how a client certificate is refused.
     pub(super) fn after_handshake(error: Option<&std::io::Error>, identity: &Identity) -> Self {
-        let text = error.map_or_else(|| "closed".to_owned(), |error| chain(error));
+        let text = error.map_or_else(|| "closed".to_owned(), |error| chain_of(error));
         client_certificate(&text, identity).unwrap_or_else(|| {
             Self::not_sent(
                 "connection_closed",
@@ -155,9 +170,71 @@ impl Failure {
         })
     }
 
+    /// A connection that ended before the subscriber had said that it speaks HTTP/2 on it: nothing was sent.
+    pub(super) fn before_http2(text: &str, destination: &Destination) -> Self {
+        let identity = destination.tls.as_ref();
+        let refused = identity.and_then(|identity| client_certificate(text, identity));
+        refused.unwrap_or_else(|| {
+            let ours = identity.map(|identity| identity.describe()).unwrap_or_default();
+            Self::not_sent(
+                "connection_closed",
+                format!(
+                    "the subscriber closed the connection before anything was sent; a server that refuses the client \
+                     certificate may do so, and ours is {ours} ({text})"
+                ),
+            )
+        })
+    }
+
+    /// A request that failed on a connection over HTTP/2, and whether it may be sent on another at once: when it cannot have
+    /// been seen for a reason that is the connection's alone. That it was cancelled proves nothing.
+    pub(super) fn from_http2(error: &hyper::Error, destination: &Destination, lost: &Lost) -> (Self, bool) {
+        let mut text = chain_of(error);
+        if let Some(broken) = lost.broken.filter(|broken| !text.contains(*broken)) {
+            text = format!("{text}: {broken}");
+        }
+        let identity = destination.tls.as_ref();
+        if !lost.answered
+            && let Some(failure) = identity.and_then(|identity| client_certificate(&text, identity))
+        {
+            return (failure, false);
+        }
+        let hint = match identity {
+            Some(identity) if !lost.answered => format!(
+                "; a server that refuses the client certificate may do so, and ours is {}",
+                identity.describe()
+            ),
+            _ => String::new(),
+        };
+        let remote =
+            error.source().and_then(|source| source.downcast_ref::<h2::Error>()).filter(|e| e.is_remote());
+        let refused = remote.filter(|error| error.is_reset()).and_then(h2::Error::reason);
+        if lost.unsent {
+            let what = "the connection was closed before the request was written";
+            return (Self::not_sent("connection_closed", format!("{what}{hint} ({text})")), lost.answered);
+        }
+        if remote.is_some_and(h2::Error::is_go_away) {
+            let what = "the subscriber closed the connection and said that it has not looked at this request";
+            return (Self::not_sent("http2_go_away", format!("{what} ({text})")), lost.answered);
+        }
+        if refused == Some(h2::Reason::REFUSED_STREAM) {
+            let what = "the subscriber refused the request unseen: it has too many under way; lower the concurrency of the \
+                        subscription";
+            return (Self::not_sent("http2_refused_stream", format!("{what} ({text})")), false);
+        }
+        let what = match refused {
+            Some(h2::Reason::HTTP_1_1_REQUIRED) => {
+                "the subscriber wants HTTP/1.1 here: update outbox.subscription set http2 = false".to_owned()
+            }
+            Some(_) => "the subscriber ended the request without an answer".to_owned(),
+            None => format!("the connection was lost before an answer came{hint}"),
+        };
+        (Self { class: Class::Unknown, word: "connection_lost", sentence: format!("{what} ({text})") }, false)
+    }
+
     /// A request that failed on an open connection. `fresh`: nothing was ever answered on it.
     pub(super) fn from_hyper(error: &hyper::Error, destination: &Destination, fresh: bool) -> Self {
-        let text = chain(error);
+        let text = chain_of(error);
         // Under TLS 1.3 the client's part of the handshake ends before the server has judged its certificate: the
         // refusal comes as an alert in place of an answer, and the server has not read the request.
         if let Some(failure) =
@@ -289,7 +366,7 @@ fn server_certificate(text: &str, host: &str, identity: &Identity) -> (&'static 
 }
 
 /// An error with its causes, none twice, in one line.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+fn chain_of(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

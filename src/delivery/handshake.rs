@@ -34,7 +34,8 @@ async fn shake(
     let tcp = dialler.dial(&destination.host, destination.port, until).await?;
     let Some(identity) = &destination.tls else { return Ok(None) };
     let mut tls = identity
-        .connector
+        .connector(destination.http2)
+        .map_err(|e| Failure::handshake(&e, &destination.host, identity))?
         .connect(&destination.host, tcp)
         .await
         .map_err(|e| Failure::handshake(&e, &destination.host, identity))?;

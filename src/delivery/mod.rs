@@ -2,7 +2,8 @@
 //!
 //! `endpoint` is a subscription made ready to send to, `named` where its URL leads, by the rules of `url_rules`; `address`
 //! says what may be dialled and `dial` dials it; `connect` opens connections (name, TCP, TLS); `pool` keeps them alive
-//! between POSTs; `signature` signs; `context` adds what the writer had set; `post` is the one attempt with its one
+//! between POSTs, and those of `http2`, on which several go at a time, `shared`; `signature` signs; `format` and `context` make headers of what the event brings, `trace` of its trace; `batch`
+//! puts several messages into one; `post` is the one attempt with its one
 //! deadline, `exchange` what of it goes over a connection; `answer` reads what the subscriber says about further attempts;
 //! `failure` puts what went wrong into a class and a sentence; `handshake` tries a destination and sends nothing; `rollover`
 //! chooses between a certificate and its successor; `auth` and `oauth` prove who we are by secrets of the relay's; `scrub` takes
@@ -11,6 +12,7 @@
 mod address;
 mod answer;
 mod auth;
+mod batch;
 mod connect;
 mod context;
 mod dial;
@@ -18,7 +20,9 @@ mod endpoint;
 mod exchange;
 mod facts;
 mod failure;
+mod format;
 mod handshake;
+mod http2;
 mod named;
 mod oauth;
 mod peers;
@@ -26,10 +30,13 @@ mod pool;
 mod post;
 mod rollover;
 mod scrub;
+mod shared;
 mod signature;
+mod trace;
 mod url_rules;
 
 pub use address::{Allowed, Guard, Own, OwnHost};
+pub use batch::batch;
 pub use dial::Dialler;
 pub use endpoint::{Destination, Endpoint, EndpointError};
 pub use failure::Failure;

@@ -15,7 +15,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::auth::basic;
-use super::connect::connect;
+use super::connect::connect_http1;
 use super::dial::Dialler;
 use super::endpoint::{Destination, EndpointError};
 use super::failure::Failure;
@@ -194,7 +194,7 @@ impl Tokens {
 }
 
 async fn fetch(grant: &Grant, dialler: &Dialler, until: Deadline) -> Result<(Token, Duration), Failure> {
-    let connected = connect(&grant.destination, dialler, until).await;
+    let connected = connect_http1(&grant.destination, dialler, until).await;
     let mut connection = connected.map_err(|failure| grant.failure(&failure.sentence))?;
     let sent = connection.sender.send_request(grant.request()).await;
     let response =

@@ -11,22 +11,23 @@ use std::time::{Duration, Instant};
 
 use super::connect::Connection;
 use super::dial::Dialler;
-use super::endpoint::Destination;
+use super::endpoint::{Destination, Key};
 use super::oauth::Tokens;
 use super::peers::Peers;
 use super::rollover::Rollover;
+use super::shared::Shared;
 
 /// Below the idle limit of common servers and load balancers (60 s and more), so that we close first.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// More idle connections to one destination than this are closed.
 const IDLE_MAX: usize = 256;
 
-type Key = (String, u16, Option<u64>);
-
 /// Idle connections, newest last, what opens others, and what else one POST leaves for the next.
 pub struct Pool {
     pub(super) dialler: Arc<Dialler>,
     idle: Mutex<HashMap<Key, Vec<(Connection, Instant)>>>,
+    /// Those that several requests are under way on at a time.
+    pub(super) shared: Shared,
     /// Who takes the successor of a certificate.
     pub(super) rollover: Arc<Rollover>,
     /// Tokens for subscribers who want one.
@@ -43,6 +44,7 @@ impl Pool {
             rollover: Arc::new(Rollover::new(Arc::clone(&dialler))),
             dialler,
             idle: Mutex::default(),
+            shared: Shared::default(),
             tokens: Tokens::default(),
             peers: Peers::default(),
         }
@@ -72,6 +74,7 @@ impl Pool {
     /// Closes all idle connections: what they were opened with is out of date. So are tokens, and who took which certificate.
     pub fn clear(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.clear();
         self.rollover.clear();
         self.tokens.clear();
     }
@@ -84,6 +87,7 @@ impl Pool {
 
     /// Closes what has been idle for too long; to be called every few seconds.
     pub fn sweep(&self) {
+        self.shared.sweep(IDLE_LIMIT);
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|_, waiting| {
             waiting

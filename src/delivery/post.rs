@@ -6,19 +6,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, LOCATION, USER_AGENT};
 use hyper::http::response::Parts;
 use hyper::{Request, StatusCode};
 use tokio::time::Instant as Deadline;
 
 use super::answer;
 use super::auth::{Authorization, bearer};
-use super::context;
 use super::endpoint::Endpoint;
 use super::exchange::{Answer, RESPONSE_KEPT_MAX, Via};
 use super::failure::Failure;
 use super::pool::Pool;
 use super::scrub::Scrubber;
+use super::{context, format};
 use crate::model::{Attempt, Claim, Class, Message};
 
 /// How much of a redirect's target is told.
@@ -144,8 +144,8 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.extend(endpoint.headers.clone());
+    format::add(headers, message);
     context::add(headers, &message.context);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
@@ -157,6 +157,9 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
         set("webhook-signature", &signature);
     }
     set("outbox-attempt", &claim.attempt.to_string());
+    if let Some(events) = message.batch {
+        set("outbox-batch", &events.to_string());
+    }
     if let Some(place) = claim.place {
         let numbers = [
             ("outbox-sequence", Some(claim.event_id)),

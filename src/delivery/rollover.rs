@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::dial::Dialler;
-use super::endpoint::Destination;
+use super::endpoint::{Destination, Key};
 use super::failure::Failure;
 use super::handshake::handshake;
 use crate::identity;
@@ -21,9 +21,6 @@ use crate::identity;
 const REFUSED_PAUSE: Duration = Duration::from_mins(10);
 /// After there was no answer to the question.
 const UNKNOWN_PAUSE: Duration = Duration::from_mins(1);
-
-/// Destination and serial of the successor.
-type Key = (String, u16, Option<u64>);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verdict {
@@ -42,6 +39,7 @@ enum Verdict {
 /// What is known of who takes which successor.
 pub(super) struct Rollover {
     dialler: Arc<Dialler>,
+    /// By destinations with the successor for identity.
     verdicts: Mutex<HashMap<Key, Verdict>>,
 }
 

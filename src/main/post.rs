@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use outboxd::cli::Post;
 use outboxd::config;
 use outboxd::delivery::{Dialler, Pool, post as send};
-use outboxd::model::{Attempt, Claim, Class, Context as EventContext, Message};
+use outboxd::model::{Attempt, Claim, Class, Context as EventContext, Format, Message};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
@@ -42,6 +42,8 @@ fn message(options: &Post) -> Result<Message> {
         event_type: "outbox.ping".to_owned(),
         webhook_id,
         body: Ok(body),
+        format: Format::default(),
+        batch: None,
         context: EventContext::default(),
     })
 }
@@ -68,6 +70,7 @@ fn claim(message: Message) -> Claim {
         event_slot: 0,
         event_id: 0,
         place: None,
+        batch: None,
         message: Some(message),
         occurred_at: Some(now),
         aged_from: Some(now),

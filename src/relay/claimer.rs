@@ -7,6 +7,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
+use super::batch::posts;
 use super::bellkeeper::Bellkeeper;
 use super::doorbell::{Doorbell, Step};
 use super::endpoints::Endpoints;
@@ -14,9 +15,8 @@ use super::limits::Went;
 use super::link::Link;
 use super::outcomes::Outcomes;
 use super::scheduler::{Ended, Lane, Scheduler};
-use super::sending::{attempt, lost, unsent, went};
+use super::sending::{attempt, judged, lost, unsent};
 use super::underway::{Post, Underway};
-use super::verdict::verdict;
 use super::{RelayError, Settings};
 use crate::delivery::{Failure, Pool};
 use crate::model::{Claim, Report, Verdict};
@@ -228,8 +228,8 @@ impl Claimer {
             self.pool.clear();
         }
         let count = claims.len();
-        for claim in claims {
-            self.start(claim);
+        for claims in posts(claims) {
+            self.start(claims);
         }
         Ok(count)
     }
@@ -254,32 +254,27 @@ impl Claimer {
         }
     }
 
-    fn start(&mut self, claim: Claim) {
-        let Some(known) = self.endpoints.of(&claim) else {
+    /// Starts one POST of claims of one subscription.
+    fn start(&mut self, claims: Vec<Claim>) {
+        let Some(known) = self.endpoints.of(&claims[0]) else {
             let failure = Failure::not_sent("settings", "the relay could not read the subscription".into());
-            let attempt = unsent(&claim, failure);
-            self.outcomes.send(Report {
-                claim,
-                attempt: Some(attempt),
-                verdict: Verdict::Retry(SETTINGS_PAUSE),
-                hold: None,
-                reason: None,
-            });
+            for claim in claims {
+                let attempt = unsent(&claim, failure.clone());
+                let verdict = Verdict::Retry(SETTINGS_PAUSE);
+                self.outcomes.send(Report::new(claim.without_message(), Some(attempt), verdict));
+            }
             return;
         };
         let concurrency = known.subscription.concurrency;
-        let number = self.scheduler.started(claim.subscription, concurrency);
+        let number = self.scheduler.started(claims[0].subscription, concurrency);
         let (pool, outcomes) = (Arc::clone(&self.pool), self.outcomes.clone());
-        let task = self.posts.spawn({
-            let claim = claim.clone();
-            async move {
-                let report = attempt(claim, &known, &pool).await;
-                let went = went(&report);
-                outcomes.send(report);
-                went
-            }
+        let bare = claims.iter().map(Claim::without_message).collect();
+        let task = self.posts.spawn(async move {
+            let (reports, went) = attempt(claims, &known, &pool).await;
+            reports.into_iter().for_each(|report| outcomes.send(report));
+            went
         });
-        self.underway.insert(task.id(), Post { claim, number, concurrency, begun: Instant::now() });
+        self.underway.insert(task.id(), Post { claims: bare, number, concurrency, begun: Instant::now() });
         self.settings.metrics.in_flight(self.underway.len());
     }
 
@@ -330,9 +325,9 @@ impl Claimer {
             Ok((id, went)) => (*id, *went),
             Err(problem) => (problem.id(), Went::Neither),
         };
-        let Some(Post { claim, number, concurrency, begun }) = self.underway.remove(id) else { return };
+        let Some(Post { claims, number, concurrency, begun }) = self.underway.remove(id) else { return };
         self.settings.metrics.in_flight(self.underway.len());
-        let subscription = claim.subscription;
+        let subscription = claims[0].subscription;
         let before = self.scheduler.limit(subscription);
         if self.scheduler.finished(subscription, Ended { number, went, took: begun.elapsed(), concurrency }) {
             self.doorbell.look_now(Instant::now());
@@ -342,23 +337,21 @@ impl Claimer {
             debug!(subscription, posts, ?pace, "may have another number of POSTs at a time");
         }
         if let Err(problem) = ended {
-            self.lost(claim, problem.is_panic());
+            self.lost(claims, problem.is_panic());
         }
     }
 
     /// A post that told nothing: it may have been sent.
-    fn lost(&self, claim: Claim, panicked: bool) {
+    fn lost(&self, claims: Vec<Claim>, panicked: bool) {
         if panicked {
-            error!(delivery = claim.delivery, "a post panicked; please report this");
+            error!(delivery = claims[0].delivery, "a post panicked; please report this");
         }
-        let attempt = lost(&claim, panicked);
-        let verdict = match self.endpoints.of(&claim) {
-            Some(known) if panicked => {
-                verdict(&attempt, &claim, &known.subscription.policy, fastrand::f64()).verdict
-            }
-            _ => Verdict::Retry(Duration::ZERO),
-        };
-        self.outcomes.send(Report { claim, attempt: Some(attempt), verdict, hold: None, reason: None });
+        let attempt = lost(&claims[0], panicked);
+        let policy = self.endpoints.of(&claims[0]).map(|known| known.subscription.policy.clone());
+        for report in judged(claims, &attempt, &policy.unwrap_or_default()) {
+            let verdict = if panicked { report.verdict } else { Verdict::Retry(Duration::ZERO) };
+            self.outcomes.send(Report { verdict, ..report });
+        }
     }
 
     /// Lets what is under way end until `end`; what does not is due again at once.

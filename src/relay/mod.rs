@@ -1,10 +1,10 @@
 //! The relay: claims due deliveries, has them sent, has their outcomes recorded. It decides; `store` and `delivery` do.
 //!
-//! Four tasks, each with a database session of its own, so that none waits for another's statement:
-//! `claimer` (what to start), `settler` (what came of it, in batches), `housekeeper` (what nobody wants or
-//! needs any more; one relay at a time), `listener` (who rings). [`doorbell`], `scheduler` with `limits`, and `verdict` are
-//! the decisions alone, without I/O.
+//! Four tasks, each with a database session of its own, so that none waits for another's statement: `claimer` (what to
+//! start), `settler` (what came of it), `housekeeper` (what nobody wants or needs any more; one relay at a time),
+//! `listener` (who rings). [`doorbell`], `scheduler` with `limits`, `batch` and `verdict` are the decisions alone, without I/O.
 
+mod batch;
 mod bellkeeper;
 mod claimer;
 mod custodian;

@@ -10,7 +10,8 @@ use crate::model::Claim;
 
 /// A post under way.
 pub(super) struct Post {
-    pub(super) claim: Claim,
+    /// What it carries, without the bodies; one subscription's, at least one.
+    pub(super) claims: Vec<Claim>,
     /// What the scheduler knows it by.
     pub(super) number: u64,
     /// What its subscription may have at a time.
@@ -55,6 +56,6 @@ impl Underway {
     pub(super) fn take_long(&mut self, now: Instant) -> Option<i64> {
         self.next_long().filter(|at| *at <= now)?;
         let (_, id) = self.long.pop_front()?;
-        self.posts.get(&id).map(|post| post.claim.subscription)
+        self.posts.get(&id).map(|post| post.claims[0].subscription)
     }
 }

@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::settings::headers;
 use super::{Store, StoreError};
-use crate::model::{Claim, Context, Message, Place};
+use crate::model::{Claim, Context, Format, Message, Place};
 
 /// A claim of 15 s gives leases that are too old to be used: one that meets an envelope without end is over before, and what
 /// else it has claimed is sent.
@@ -19,7 +19,7 @@ const EXPAND_BATCH: i32 = 1000;
 /// What a relay can start now.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// Deliveries in all.
+    /// POSTs in all.
     pub free: i32,
     /// Subscriptions it is sending to, or that may have less than others.
     pub busy: Vec<Busy>,
@@ -58,8 +58,8 @@ impl Store {
                 "claiming deliveries",
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
-                 aged_from, claimed_at, ordered, seq, previous_event, previous_seq \
-                 from outbox.claim($1, $2, $3, $4, $5, $6, $7, $8)",
+                 aged_from, claimed_at, ordered, seq, previous_event, previous_seq, format, attributes::text as attributes, \
+                 copied::text as copied, batch from outbox.claim($1, $2, $3, $4, $5, $6, $7, $8)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -114,7 +114,8 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
     };
     let message = match (row.get("event_type"), row.get("webhook_id"), body) {
         (Some(event_type), Some(webhook_id), Some(body)) => {
-            Some(Message { event_type, webhook_id, body, context: context(row) })
+            let format = Format::of(row.get("format"));
+            Some(Message { event_type, webhook_id, body, format, batch: None, context: context(row) })
         }
         _ => None,
     };
@@ -127,6 +128,7 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         event_slot: row.get("event_slot"),
         event_id: row.get("event_id"),
         place: row.get::<_, bool>("ordered").then(|| place(row)),
+        batch: row.get("batch"),
         message,
         occurred_at: row.get("occurred_at"),
         aged_from: row.get("aged_from"),
@@ -145,9 +147,12 @@ fn place(row: &Row) -> Place {
 }
 
 fn context(row: &Row) -> Context {
+    let pairs = |column: &str| row.get::<_, Option<&str>>(column).map(headers).unwrap_or_default();
     Context {
+        attributes: pairs("attributes"),
+        copied: pairs("copied"),
         traceparent: row.get("traceparent"),
         trace_id: row.get("trace_id"),
-        headers: row.get::<_, Option<&str>>("headers").map(headers).unwrap_or_default(),
+        headers: pairs("headers"),
     }
 }

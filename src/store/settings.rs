@@ -44,6 +44,7 @@ fn subscription(row: &Row, asked: Instant) -> Subscription {
         concurrency: settings.number("concurrency").unwrap_or(default.concurrency),
         connect_deadline: settings.span("connect_deadline").unwrap_or(default.connect_deadline),
         deadline: settings.span("deadline").unwrap_or(default.deadline),
+        http2: settings.at("http2").as_bool().unwrap_or_default(),
         policy: policy(&settings),
     }
 }

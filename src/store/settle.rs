@@ -59,7 +59,7 @@ impl Store {
             .run(
                 "recording outcomes",
                 "select late, changes::text as changes from outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 $13, $14, $15, $16, $17, $18)",
+                 $13, $14, $15, $16, $17, $18, $19, $20)",
                 &[
                     (&relay, Type::TEXT),
                     (&again, Type::BOOL),
@@ -79,6 +79,8 @@ impl Store {
                     (&batch.retries_in_ms, Type::FLOAT8_ARRAY),
                     (&batch.holds_ms, Type::FLOAT8_ARRAY),
                     (&batch.tls, Type::TEXT_ARRAY),
+                    (&batch.alones, Type::BOOL_ARRAY),
+                    (&batch.followers, Type::BOOL_ARRAY),
                 ],
             )
             .await?;
@@ -121,6 +123,9 @@ struct Batch<'a> {
     retries_in_ms: Vec<Option<f64>>,
     holds_ms: Vec<Option<f64>>,
     tls: Vec<Option<&'a str>>,
+    /// Where a POST had several events, which is seldom.
+    alones: Option<Vec<bool>>,
+    followers: Option<Vec<Option<bool>>>,
 }
 
 impl<'a> Batch<'a> {
@@ -128,6 +133,10 @@ impl<'a> Batch<'a> {
         let mut batch = Self::default();
         for report in reports {
             batch.push(report, detail);
+        }
+        if reports.iter().any(|report| report.follows.is_some()) {
+            batch.alones = Some(reports.iter().map(|report| report.alone).collect());
+            batch.followers = Some(reports.iter().map(|report| report.follows).collect());
         }
         batch
     }

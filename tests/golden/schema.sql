@@ -227,6 +227,10 @@ CREATE FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolea
     LANGUAGE plpgsql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.check_batch(envelope text, format text, batch_max integer, ordering text) RETURNS void
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.check_builder(builder text, root regclass) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -285,6 +289,7 @@ CREATE TABLE outbox.subscription (
     anchor text COLLATE pg_catalog."C",
     special boolean GENERATED ALWAYS AS (((object_id IS NOT NULL) OR (filter IS NOT NULL) OR (filter_path IS NOT NULL) OR (exclude_source IS NOT NULL))) STORED NOT NULL,
     envelope text,
+    format text DEFAULT 'standard'::text NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     identity text,
     auth jsonb,
@@ -294,6 +299,9 @@ CREATE TABLE outbox.subscription (
     rate double precision,
     connect_deadline interval DEFAULT '00:00:05'::interval NOT NULL,
     deadline interval DEFAULT '00:00:20'::interval NOT NULL,
+    http2 boolean DEFAULT false NOT NULL,
+    batch_max integer DEFAULT 1 NOT NULL,
+    batch_bytes integer DEFAULT 1048576 NOT NULL,
     success_codes integer[],
     permanent_codes integer[] DEFAULT '{413,415}'::integer[] NOT NULL,
     gone_codes integer[] DEFAULT '{410}'::integer[] NOT NULL,
@@ -324,6 +332,8 @@ CREATE TABLE outbox.subscription (
     CONSTRAINT backoff_base_is_1_ms_to_1_day CHECK (((backoff_base >= '00:00:00.001'::interval) AND (backoff_base <= '1 day'::interval))),
     CONSTRAINT backoff_cap_is_base_to_7_days CHECK (((backoff_cap >= backoff_base) AND (backoff_cap <= '7 days'::interval))),
     CONSTRAINT barrier_needs_an_order CHECK (((NOT barrier) OR (ordering <> 'none'::text))),
+    CONSTRAINT batch_bytes_is_1_kib_to_16_mib CHECK (((batch_bytes >= 1024) AND (batch_bytes <= 16777216))),
+    CONSTRAINT batch_max_is_1_to_1000 CHECK (((batch_max >= 1) AND (batch_max <= 1000))),
     CONSTRAINT breaker_after_is_1_to_1000 CHECK (((breaker_after >= 1) AND (breaker_after <= 1000))),
     CONSTRAINT concurrency_is_1_to_1000 CHECK (((concurrency >= 1) AND (concurrency <= 1000))),
     CONSTRAINT connect_deadline_is_100_ms_to_30_s CHECK (((connect_deadline >= '00:00:00.1'::interval) AND (connect_deadline <= '00:00:30'::interval))),
@@ -331,6 +341,7 @@ CREATE TABLE outbox.subscription (
     CONSTRAINT delays_are_1_to_100_of_0_to_7_days CHECK (((cardinality(delays) >= 1) AND (cardinality(delays) <= 100) AND ('00:00:00'::interval <= ALL (delays)) AND ('7 days'::interval >= ALL (delays)))),
     CONSTRAINT disable_after_failures_is_1_to_100000 CHECK (((disable_after_failures >= 1) AND (disable_after_failures <= 100000))),
     CONSTRAINT disable_after_is_1_minute_to_90_days CHECK (((disable_after >= '00:01:00'::interval) AND (disable_after <= '90 days'::interval))),
+    CONSTRAINT format_is_known CHECK ((format = ANY (ARRAY['standard'::text, 'cloudevents'::text, 'cloudevents-binary'::text, 'raw'::text]))),
     CONSTRAINT gone_codes_are_400_to_499 CHECK (((400 <= ALL (gone_codes)) AND (499 >= ALL (gone_codes)))),
     CONSTRAINT identity_is_a_plain_name CHECK ((identity ~ '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$'::text)),
     CONSTRAINT immediate_retries_is_0_to_10 CHECK (((immediate_retries >= 0) AND (immediate_retries <= 10))),
@@ -352,7 +363,7 @@ CREATE FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions b
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[] DEFAULT '{}'::integer[], others_limit integer DEFAULT NULL::integer, busy_only boolean DEFAULT false) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[] DEFAULT '{}'::integer[], others_limit integer DEFAULT NULL::integer, busy_only boolean DEFAULT false) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint, format text, attributes jsonb, copied jsonb, batch integer)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -360,9 +371,19 @@ CREATE FUNCTION outbox.claim_key(type text, key text, "window" interval, INOUT u
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.claim_more(ids bigint[], posts bigint[], now timestamp with time zone) RETURNS TABLE(id bigint, enveloped boolean, latest boolean)
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.close_breaker(subscription bigint) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
+CREATE FUNCTION outbox.cloudevent(event outbox.event) RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.cloudevents_source() RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
     AS ...;
 CREATE FUNCTION outbox.compact(subscription bigint, reason text DEFAULT NULL::text, dry_run boolean DEFAULT true, batch integer DEFAULT 100000) RETURNS TABLE(waiting bigint, superseded bigint, done bigint)
     LANGUAGE plpgsql SECURITY DEFINER
@@ -374,6 +395,9 @@ CREATE FUNCTION outbox.condition_of(trigger oid) RETURNS text
     AS ...;
 CREATE FUNCTION outbox.context_headers() RETURNS jsonb
     LANGUAGE plpgsql STABLE
+    AS ...;
+CREATE FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) RETURNS jsonb
+    LANGUAGE sql STABLE
     AS ...;
 CREATE FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) RETURNS void
     LANGUAGE plpgsql
@@ -513,6 +537,9 @@ CREATE FUNCTION outbox.forget_watch(watch integer) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.formatted(event outbox.event, format text) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS ...;
 CREATE FUNCTION outbox.function_name(signature text) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -646,6 +673,10 @@ CREATE FUNCTION outbox.note_ended() RETURNS trigger
     AS ...;
 CREATE FUNCTION outbox.object_key(object text, object_id text) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS ...;
+CREATE FUNCTION outbox.pack(ids bigint[], posts bigint[], made bigint[], bodies text[]) RETURNS TABLE(id bigint, batch integer, news boolean, body text)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
 CREATE FUNCTION outbox.pass_barrier(subscription bigint, drawn bigint, moment timestamp with time zone) RETURNS void
     LANGUAGE plpgsql
@@ -881,7 +912,7 @@ CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], OUT late integer, OUT changes jsonb) RETURNS record
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], alones boolean[] DEFAULT NULL::boolean[], followers boolean[] DEFAULT NULL::boolean[], OUT late integer, OUT changes jsonb) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -937,7 +968,7 @@ CREATE FUNCTION outbox.skipped_words(subscription bigint, status text) RETURNS t
 CREATE FUNCTION outbox.slot(moment timestamp with time zone) RETURNS smallint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS ...;
-CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text, schedule text DEFAULT NULL::text, immediate_retries integer DEFAULT NULL::integer, delays interval[] DEFAULT NULL::interval[], max_age interval DEFAULT NULL::interval, ttl interval DEFAULT NULL::interval, success_codes integer[] DEFAULT NULL::integer[], permanent_codes integer[] DEFAULT NULL::integer[], gone_codes integer[] DEFAULT NULL::integer[], severity_thresholds interval[] DEFAULT NULL::interval[], disable_after_failures integer DEFAULT NULL::integer, disable_after interval DEFAULT NULL::interval, breaker_after integer DEFAULT NULL::integer, while_off text DEFAULT NULL::text, ordering text DEFAULT NULL::text, barrier boolean DEFAULT NULL::boolean, on_exhausted text DEFAULT NULL::text, rate double precision DEFAULT NULL::double precision, connect_deadline interval DEFAULT NULL::interval, auth jsonb DEFAULT NULL::jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_deliveries integer DEFAULT NULL::integer) RETURNS bigint
+CREATE FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text DEFAULT NULL::text, headers jsonb DEFAULT NULL::jsonb, concurrency integer DEFAULT NULL::integer, deadline interval DEFAULT NULL::interval, max_attempts integer DEFAULT NULL::integer, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, secret text DEFAULT NULL::text, object_id text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, filter_path text DEFAULT NULL::text, exclude_source text DEFAULT NULL::text, envelope text DEFAULT NULL::text, schedule text DEFAULT NULL::text, immediate_retries integer DEFAULT NULL::integer, delays interval[] DEFAULT NULL::interval[], max_age interval DEFAULT NULL::interval, ttl interval DEFAULT NULL::interval, success_codes integer[] DEFAULT NULL::integer[], permanent_codes integer[] DEFAULT NULL::integer[], gone_codes integer[] DEFAULT NULL::integer[], severity_thresholds interval[] DEFAULT NULL::interval[], disable_after_failures integer DEFAULT NULL::integer, disable_after interval DEFAULT NULL::interval, breaker_after integer DEFAULT NULL::integer, while_off text DEFAULT NULL::text, ordering text DEFAULT NULL::text, barrier boolean DEFAULT NULL::boolean, on_exhausted text DEFAULT NULL::text, rate double precision DEFAULT NULL::double precision, connect_deadline interval DEFAULT NULL::interval, http2 boolean DEFAULT NULL::boolean, format text DEFAULT NULL::text, batch_max integer DEFAULT NULL::integer, batch_bytes integer DEFAULT NULL::integer, auth jsonb DEFAULT NULL::jsonb, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, max_deliveries integer DEFAULT NULL::integer) RETURNS bigint
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1357,7 +1388,8 @@ CREATE TABLE outbox.delivery (
     leased_by text,
     object_key bigint,
     since timestamp with time zone,
-    lane bigint
+    lane bigint,
+    alone boolean DEFAULT false NOT NULL
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
 CREATE TABLE outbox.subscription_health (
@@ -2243,6 +2275,7 @@ CREATE TABLE outbox.setting (
     dead_letter_retention interval DEFAULT '90 days'::interval NOT NULL,
     home text,
     context_headers text[] DEFAULT '{}'::text[] NOT NULL,
+    cloudevents_source text,
     CONSTRAINT dead_letter_retention_is_1_hour_or_more CHECK ((dead_letter_retention >= '01:00:00'::interval)),
     CONSTRAINT doorbell_is_auto_on_or_off CHECK ((doorbell = ANY (ARRAY['auto'::text, 'on'::text, 'off'::text]))),
     CONSTRAINT retention_is_1_hour_to_6_days CHECK (((retention >= '01:00:00'::interval) AND (retention <= '6 days'::interval))),
@@ -2608,6 +2641,8 @@ REVOKE ALL ON FUNCTION outbox.capture_values(relation regclass, only_columns tex
 REVOKE ALL ON FUNCTION outbox.capture_wanted(watch outbox.watch) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_auth(auth jsonb, headers jsonb, http_allowed boolean) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.check_batch(envelope text, format text, batch_max integer, ordering text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.check_batch(envelope text, format text, batch_max integer, ordering text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_builder(builder text, root regclass) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.check_builder(builder text, root regclass) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.check_called(function text, relation regclass, what text, arrays boolean) FROM PUBLIC;
@@ -2637,6 +2672,7 @@ GRANT SELECT(filter_path) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(exclude_source) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(special) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(envelope) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(format) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(identity) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(auth) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(status) ON TABLE outbox.subscription TO outbox_reader;
@@ -2645,6 +2681,9 @@ GRANT SELECT(concurrency) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(rate) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(connect_deadline) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(deadline) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(http2) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_max) ON TABLE outbox.subscription TO outbox_reader;
+GRANT SELECT(batch_bytes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(success_codes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(permanent_codes) ON TABLE outbox.subscription TO outbox_reader;
 GRANT SELECT(gone_codes) ON TABLE outbox.subscription TO outbox_reader;
@@ -2676,13 +2715,23 @@ GRANT ALL ON FUNCTION outbox.choose_subscriptions(subscription bigint, subscript
 REVOKE ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[], others_limit integer, busy_only boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[], others_limit integer, busy_only boolean) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.claim_key(type text, key text, "window" interval, INOUT uid uuid, OUT is_new boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.claim_more(ids bigint[], posts bigint[], now timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.close_breaker(subscription bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.close_breaker(subscription bigint) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.cloudevent(event outbox.event) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.cloudevent(event outbox.event) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.cloudevent(event outbox.event) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.cloudevents_source() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.cloudevents_source() TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.cloudevents_source() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.compact(subscription bigint, reason text, dry_run boolean, batch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.condition_of(trigger oid) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.condition_of(trigger oid) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.context_headers() FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
@@ -2745,6 +2794,9 @@ GRANT ALL ON FUNCTION outbox.find_function(signature text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.find_function(signature text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.forget_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.forget_watch(watch integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.formatted(event outbox.event, format text) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.formatted(event outbox.event, format text) TO outbox_reader;
+GRANT ALL ON FUNCTION outbox.formatted(event outbox.event, format text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.function_name(signature text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.function_name(signature text) TO outbox_admin;
@@ -2798,6 +2850,7 @@ REVOKE ALL ON FUNCTION outbox.next_due(ago_ms double precision, full_up bigint[]
 GRANT ALL ON FUNCTION outbox.next_due(ago_ms double precision, full_up bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.note_ended() FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.object_key(object text, object_id text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.pack(ids bigint[], posts bigint[], made bigint[], bodies text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.pass_barrier(subscription bigint, drawn bigint, moment timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.path_holds(data jsonb, path jsonpath) TO outbox_reader;
@@ -2895,8 +2948,8 @@ REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], OUT late integer, OUT changes jsonb) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) FROM PUBLIC;
@@ -2918,8 +2971,8 @@ REVOKE ALL ON FUNCTION outbox.skipped_words(subscription bigint, status text) FR
 REVOKE ALL ON FUNCTION outbox.slot(moment timestamp with time zone) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.slot(moment timestamp with time zone) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.subscribe(subscriber text, pattern text, url text, identity text, headers jsonb, concurrency integer, deadline interval, max_attempts integer, backoff_base interval, backoff_cap interval, secret text, object_id text, filter jsonb, filter_path text, exclude_source text, envelope text, schedule text, immediate_retries integer, delays interval[], max_age interval, ttl interval, success_codes integer[], permanent_codes integer[], gone_codes integer[], severity_thresholds interval[], disable_after_failures integer, disable_after interval, breaker_after integer, while_off text, ordering text, barrier boolean, on_exhausted text, rate double precision, connect_deadline interval, http2 boolean, format text, batch_max integer, batch_bytes integer, auth jsonb, expires_at timestamp with time zone, max_deliveries integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.subscription_settings(subscriptions bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.supersede(subscriptions bigint[], keys bigint[], events bigint[], under_way boolean) FROM PUBLIC;

@@ -30,6 +30,7 @@ const RUN_BY: &[(&str, &str)] = &[
     ("What would be sent, and why", SHOP),
     ("Sending what is there already", SHOP),
     ("Subscribing", SHOP),
+    ("Forms of a POST", SHOP),
     ("Secrets", "tests/suite/restore.rs"),
     ("What is kept, and for how long", SHOP),
     ("At three in the morning", SHOP),
@@ -243,6 +244,7 @@ fn a_shop_from_installing_to_taking_it_away() {
         "What would be sent, and why",
         "Sending what is there already",
         "Subscribing",
+        "Forms of a POST",
     ];
     let mut printed = String::new();
     for title in capture.into_iter().chain(["What is kept, and for how long", "At three in the morning"]) {

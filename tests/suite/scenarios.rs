@@ -148,6 +148,7 @@ fn request() -> Request {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Request {
         method: "POST".to_owned(),
+        version: "HTTP/1.1".to_owned(),
         path: "/x".to_owned(),
         headers: vec![
             header("host", "localhost:1"),

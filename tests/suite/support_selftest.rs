@@ -483,6 +483,7 @@ fn signed_request(timestamp: i64) -> Request {
     ];
     Request {
         method: "POST".to_owned(),
+        version: "HTTP/1.1".to_owned(),
         path: "/".to_owned(),
         headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         body: body.as_slice().into(),

@@ -25,12 +25,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct ReceiverOptions {
     tls: Option<TlsOptions>,
     counting_only: bool,
+    streams_max: Option<u32>,
 }
 
 impl ReceiverOptions {
     /// Plain HTTP.
     pub fn plain() -> Self {
-        Self { tls: None, counting_only: false }
+        Self { tls: None, counting_only: false, streams_max: None }
     }
 
     /// HTTPS, TLS 1.2 or 1.3, without client certificates.
@@ -45,13 +46,20 @@ impl ReceiverOptions {
 
     /// HTTPS as described.
     pub fn tls(options: TlsOptions) -> Self {
-        Self { tls: Some(options), counting_only: false }
+        Self { tls: Some(options), counting_only: false, streams_max: None }
     }
 
     /// Counts requests and forgets them; for benchmarks.
     #[must_use]
     pub fn counting_only(mut self) -> Self {
         self.counting_only = true;
+        self
+    }
+
+    /// Takes so many streams on a connection of HTTP/2.
+    #[must_use]
+    pub fn streams_max(mut self, streams: u32) -> Self {
+        self.streams_max = Some(streams);
         self
     }
 }
@@ -78,6 +86,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             acceptor: options.tls.as_ref().map(TlsOptions::acceptor),
             counting_only: options.counting_only,
+            streams_max: options.streams_max,
             record: Mutex::default(),
             recorded: Condvar::new(),
             count: watch::Sender::new(0),

@@ -33,6 +33,7 @@ enum Ending {
     StallBody,
     Hang,
     Close,
+    Reset(h2::Reason),
 }
 
 impl Default for Reply {
@@ -62,6 +63,11 @@ impl Reply {
     /// Closes the connection instead of answering.
     pub fn close() -> Self {
         Self { ending: Ending::Close, ..Self::default() }
+    }
+
+    /// Ends the stream instead of answering, over HTTP/2.
+    pub fn reset(reason: h2::Reason) -> Self {
+        Self { ending: Ending::Reset(reason), ..Self::default() }
     }
 
     /// A 200 that promises a body and never sends it.
@@ -97,8 +103,11 @@ impl Reply {
         self
     }
 
-    /// Waits as told and gives the answer; `None` means: close the connection.
-    pub(super) async fn resolve(self) -> Option<Response<ReplyBody>> {
+    /// Waits as told and gives the answer.
+    ///
+    /// # Errors
+    /// There is none: the stream is to end for this reason, or the connection to close.
+    pub(super) async fn resolve(self) -> Result<Response<ReplyBody>, Option<h2::Reason>> {
         if let Some(gate) = &self.gate {
             gate.passed().await;
         }
@@ -106,14 +115,15 @@ impl Reply {
             tokio::time::sleep(self.delay).await;
         }
         match self.ending {
-            Ending::Answer => Some(self.respond(Full::new(self.body.clone()).boxed_unsync())),
+            Ending::Answer => Ok(self.respond(Full::new(self.body.clone()).boxed_unsync())),
             Ending::StallBody => {
                 let nothing = futures_util::stream::pending::<Result<Frame<Bytes>, Infallible>>();
                 let reply = self.header("content-length", STALLED_LENGTH);
-                Some(reply.respond(StreamBody::new(nothing).boxed_unsync()))
+                Ok(reply.respond(StreamBody::new(nothing).boxed_unsync()))
             }
             Ending::Hang => std::future::pending().await,
-            Ending::Close => None,
+            Ending::Close => Err(None),
+            Ending::Reset(reason) => Err(Some(reason)),
         }
     }
 

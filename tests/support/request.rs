@@ -9,6 +9,8 @@ use bytes::Bytes;
 pub struct Request {
     /// Such as `POST`.
     pub method: String,
+    /// Such as `HTTP/1.1`.
+    pub version: String,
     /// Path and query.
     pub path: String,
     /// In the order of arrival, names in lower case.

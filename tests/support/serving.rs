@@ -1,7 +1,6 @@
 //! The tasks behind a receiver: accepting, handshakes, requests.
 
 use std::convert::Infallible;
-use std::io;
 use std::net::TcpListener as StdListener;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +10,9 @@ use std::time::{Instant, SystemTime};
 use http::Response;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use openssl::ssl::{Ssl, SslAcceptor};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +32,7 @@ pub(super) type Handler = Box<dyn FnMut(&Request, usize) -> Reply + Send>;
 pub(super) struct Shared {
     pub(super) acceptor: Option<SslAcceptor>,
     pub(super) counting_only: bool,
+    pub(super) streams_max: Option<u32>,
     pub(super) record: Mutex<Record>,
     /// Wakes blocked threads when a request was recorded.
     pub(super) recorded: Condvar,
@@ -57,6 +57,7 @@ struct Peer {
     connection: usize,
     common_name: Option<String>,
     tls_version: Option<String>,
+    http2: bool,
 }
 
 /// Accepts until it is aborted; its connections end with it.
@@ -83,7 +84,8 @@ pub(super) async fn accept(listener: StdListener, shared: Arc<Shared>, alive: mp
 async fn handle(stream: TcpStream, shared: Arc<Shared>) {
     drop(stream.set_nodelay(true));
     let Some(acceptor) = &shared.acceptor else {
-        let peer = Peer { connection: shared.next_connection(), common_name: None, tls_version: None };
+        let peer =
+            Peer { connection: shared.next_connection(), common_name: None, tls_version: None, http2: false };
         return serve_http(stream, peer, shared).await;
     };
     let ssl = Ssl::new(acceptor.context()).expect("a TLS session can be made");
@@ -97,13 +99,28 @@ async fn handle(stream: TcpStream, shared: Arc<Shared>) {
         connection: shared.next_connection(),
         common_name: peer_common_name(stream.ssl()),
         tls_version: Some(stream.ssl().version_str().to_owned()),
+        http2: stream.ssl().selected_alpn_protocol() == Some(b"h2"),
     };
     serve_http(stream, peer, shared).await;
 }
 
-async fn serve_http(io: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, shared: Arc<Shared>) {
+async fn serve_http(
+    io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    shared: Arc<Shared>,
+) {
     let _open = OpenConnection::new(&shared);
-    let service = service_fn(|request| answer(request, peer.clone(), Arc::clone(&shared)));
+    let http2 = peer.http2;
+    let service = service_fn({
+        let shared = Arc::clone(&shared);
+        move |request| answer(request, peer.clone(), Arc::clone(&shared))
+    });
+    if http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder.max_concurrent_streams(shared.streams_max);
+        drop(builder.serve_connection(TokioIo::new(io), service).await);
+        return;
+    }
     // An error here is the client's leaving or a `Reply::close`; both are part of a test.
     drop(http1::Builder::new().serve_connection(TokioIo::new(io), service).await);
 }
@@ -113,14 +130,15 @@ async fn answer(
     request: hyper::Request<Incoming>,
     peer: Peer,
     shared: Arc<Shared>,
-) -> io::Result<Response<ReplyBody>> {
+) -> Result<Response<ReplyBody>, Box<dyn std::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let body = body.collect().await?.to_bytes();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     let request = Request {
         method: head.method.to_string(),
-        path: head.uri.to_string(),
+        version: format!("{:?}", head.version),
+        path: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: headers.collect(),
         body,
         peer_common_name: peer.common_name,
@@ -131,7 +149,10 @@ async fn answer(
     };
     let nth = shared.record(&request);
     let reply = lock(&shared.handler)(&request, nth);
-    reply.resolve().await.ok_or_else(|| io::Error::other("told to close"))
+    reply.resolve().await.map_err(|reason| match reason {
+        Some(reason) => h2::Error::from(reason).into(),
+        None => "told to close".into(),
+    })
 }
 
 impl Shared {

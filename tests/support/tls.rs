@@ -2,7 +2,7 @@
 
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
-use openssl::ssl::{SslAcceptor, SslMethod, SslRef, SslVerifyMode, SslVersion};
+use openssl::ssl::{AlpnError, SslAcceptor, SslMethod, SslRef, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
@@ -16,6 +16,7 @@ pub struct TlsOptions {
     client_required: bool,
     min: SslVersion,
     max: SslVersion,
+    http2: bool,
 }
 
 impl TlsOptions {
@@ -27,6 +28,7 @@ impl TlsOptions {
             client_required: false,
             min: SslVersion::TLS1_2,
             max: SslVersion::TLS1_3,
+            http2: false,
         }
     }
 
@@ -51,6 +53,13 @@ impl TlsOptions {
         self
     }
 
+    /// Takes HTTP/2 from clients that offer it.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
     /// What accepts connections that way.
     pub fn acceptor(&self) -> SslAcceptor {
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).expect("OpenSSL has TLS");
@@ -66,6 +75,11 @@ impl TlsOptions {
         builder.set_max_proto_version(Some(self.max)).expect("the version is known");
         // Without it OpenSSL refuses to resume a session that had a client certificate.
         builder.set_session_id_context(b"receiver").expect("a short context");
+        if self.http2 {
+            builder.set_alpn_select_callback(|_, offered| {
+                openssl::ssl::select_next_proto(b"\x02h2", offered).ok_or(AlpnError::NOACK)
+            });
+        }
         if let Some(pem) = &self.client_ca_pem {
             let ca = X509::from_pem(pem.as_bytes()).expect("the client authority is PEM");
             builder.add_client_ca(&ca).expect("the client authority has a name");

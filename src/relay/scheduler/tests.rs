@@ -14,6 +14,7 @@ fn claim(subscription: i64) -> Claim {
         event_slot: 0,
         event_id: 0,
         place: None,
+        batch: None,
         message: None,
         occurred_at: None,
         aged_from: None,

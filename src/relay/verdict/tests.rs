@@ -19,6 +19,7 @@ fn claim(age: Duration) -> Claim {
         event_slot: 0,
         event_id: 1,
         place: None,
+        batch: None,
         message: None,
         occurred_at: None,
         aged_from: Some(1000.0),
