@@ -7,12 +7,14 @@ as $$
 -- not ours to say yet. Without nested loops, which pair 100,000 ids with as many reasons in minutes.
 -- Arguments: deliveries; outcome, skipped or cancelled; reasons, one for each, or one for all.
 -- Returns: those that have ended; the others are being sent, or had ended before.
--- Locks: the deliveries, in the order of their ids, as outbox.settle() does.
+-- Locks: dead letters and then deliveries, each in the order of ids, as outbox.reopen() does: what another session is retrying or
+--   ending is waited for, and taken as that leaves it.
 -- Touches: delete outbox.delivery, outbox.dead_letter; insert outbox.attempt.
 declare
     _now   timestamptz;
     _ended bigint[];
 begin
+    perform from outbox.dead_letter l where l.delivery = any (end_deliveries.deliveries) order by l.delivery for update;
     perform from outbox.delivery d where d.id = any (end_deliveries.deliveries) order by d.id for update;
     _now := clock_timestamp();
     with named as materialized (

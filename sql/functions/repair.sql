@@ -64,7 +64,7 @@ begin
             select i.id from unnest(repair.deliveries) as i (id)
             where not exists (select from outbox.delivery d where d.id = i.id)
                 and not exists (select from outbox.dead_letter l where l.delivery = i.id)
-            limit 10);
+            order by i.id limit 10);
         if _lost <> '{}' then
             raise exception 'deliveries that are neither open nor dead letters: %', array_to_string(_lost, ', ', 'NULL')
                 using errcode = 'OX008', hint = 'What became of them is in outbox.delivery_history.';

@@ -105,7 +105,7 @@ begin
             class, status, error_class, error, response, outcome, late, tls)
         select _slot, r.delivery, r.attempt, r.subscription, r.event_slot, r.event_id, settle.relay,
             _now - make_interval(secs => r.age_ms / 1000), r.duration_ms,
-            coalesce(r.class, case when a.id is null then 'unknown' end), r.status, r.error_class, 
+            coalesce(r.class, case when a.id is null then 'unknown' end), r.status, r.error_class,
             coalesce(r.error, case when r.class is null then 'the event was deleted' end), r.response,
             case when a.id is not null then r.outcome end, a.id is null, r.tls::jsonb
         from report r left join applied a on a.id = r.delivery and a.attempt = r.attempt

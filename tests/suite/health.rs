@@ -519,6 +519,24 @@ fn nothing_about_a_subscription_keeps_its_outcomes_from_being_recorded() {
     assert_eq!((error.sqlstate.as_str(), error.detail.is_none()), ("23514", true), "{}", error.raw);
 }
 
+/// A 410 that cannot be obeyed is asked for once more, and what else was settled with it is recorded.
+#[test]
+fn a_subscription_that_cannot_end_keeps_no_outcome_from_being_recorded() {
+    let db = stage("health_gone_harmless", "", 2);
+    db.psql(
+        "create function no() returns trigger language plpgsql as $$ begin raise exception 'not here'; end $$;
+         create trigger no before delete on outbox.subscription for each row execute function no();
+         select post(1, 'rejected', 'gone', 5000)",
+    );
+    assert_eq!(db.psql(STATE), "active||1|0|t");
+    let recorded = "select (select count(*) from outbox.attempt), (select count(*) from outbox.delivery)";
+    assert_eq!(db.psql(recorded), "1|2");
+    db.psql("drop trigger no on outbox.subscription; select post(1, 'rejected', 'gone', 5000)");
+    assert!(db.psql(STATE).starts_with("gone"));
+    let outcomes = "select string_agg(coalesce(outcome, 'again'), ',' order by id) from outbox.attempt";
+    assert_eq!(db.psql(outcomes), "again,cancelled");
+}
+
 #[tokio::test]
 async fn a_disabled_subscription_is_one_notification_where_commits_may_ring() {
     let db = stage("health_alert", "disable_after_failures => 1", 2);

@@ -69,6 +69,23 @@ fn one_delivery_is_skipped_or_cancelled_with_who_and_why() {
     assert_eq!(told(&db, 2), "1 rejected dead no");
 }
 
+/// Whoever comes second waits, and does what it is asked to with what the first has left.
+#[tokio::test]
+async fn who_skips_while_another_retries_waits_and_skips() {
+    let db = seven("repair_crossing");
+    let (retries, skips) = (db.session().await, db.session().await);
+    retries.execute("begin; select outbox.retry(1)").await;
+    let second = skips.clone();
+    let task = tokio::spawn(async move { second.try_query_text("select outbox.skip(1, 'not wanted')").await });
+    db.wait_until_locked_out(skips.pid(), SOON).await;
+    retries.execute("commit").await;
+    assert_eq!(task.await.unwrap().unwrap(), "skipped");
+    assert_eq!(
+        told(&db, 1),
+        "1 rejected dead no; 0 sent again by postgres; 1 skipped skipped by postgres: not wanted"
+    );
+}
+
 #[test]
 fn a_retry_is_on_record_and_begins_the_age_anew() {
     let db = seven("repair_retry");
