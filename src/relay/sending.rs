@@ -36,7 +36,7 @@ pub(super) async fn attempt(claims: Vec<Claim>, known: &Known, pool: &Pool) -> (
     };
     let went = went(&attempt);
     let events = sent.len();
-    let judged = judged(sent, &attempt, &known.subscription.policy);
+    let judged = judged(sent, &attempt, policy);
     if let Some(Report { claim, attempt: Some(attempt), verdict, .. }) = judged.first() {
         let error = match attempt.error_class {
             // What it raised may have the payload in it.
