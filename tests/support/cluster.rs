@@ -150,6 +150,8 @@ fn settings(options: &ClusterOptions) -> Options {
         format!("fsync = {}", if options.fsync { "on" } else { "off" }),
         "synchronous_commit = on".to_owned(),
         "timezone = 'UTC'".to_owned(),
+        // Compiling takes a tenth of all the time that the tests take, and no test is about it.
+        "jit = off".to_owned(),
         "log_line_prefix = '%m [%p] %u@%d %a '".to_owned(),
     ];
     conf.extend(options.conf.clone());
