@@ -271,7 +271,9 @@ impl Claimer {
         let bare = claims.iter().map(Claim::without_message).collect();
         let task = self.posts.spawn(async move {
             let (reports, went) = attempt(claims, &known, &pool).await;
-            reports.into_iter().for_each(|report| outcomes.send(report));
+            for report in reports {
+                outcomes.send(report);
+            }
             went
         });
         self.underway.insert(task.id(), Post { claims: bare, number, concurrency, begun: Instant::now() });

@@ -154,7 +154,7 @@ fn go_away(last_stream: u8) -> Vec<u8> {
     vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last_stream, 0, 0, 0, 0]
 }
 
-/// Reads frames until the last of a request came: END_STREAM on this stream. Acknowledges settings on the way.
+/// Reads frames until the last of a request came: `END_STREAM` on this stream. Acknowledges settings on the way.
 fn read_to(connection: &mut dyn Duplex, stream: u8) -> bool {
     loop {
         let mut head = [0; 9];

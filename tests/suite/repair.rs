@@ -76,7 +76,8 @@ async fn who_skips_while_another_retries_waits_and_skips() {
     let (retries, skips) = (db.session().await, db.session().await);
     retries.execute("begin; select outbox.retry(1)").await;
     let second = skips.clone();
-    let task = tokio::spawn(async move { second.try_query_text("select outbox.skip(1, 'not wanted')").await });
+    let task =
+        tokio::spawn(async move { second.try_query_text("select outbox.skip(1, 'not wanted')").await });
     db.wait_until_locked_out(skips.pid(), SOON).await;
     retries.execute("commit").await;
     assert_eq!(task.await.unwrap().unwrap(), "skipped");
