@@ -250,6 +250,8 @@ pub struct Attempt {
     pub retry_after: Option<Duration>,
     /// Whether the subscriber wants no other attempt: `outbox-retry: no`.
     pub declined: bool,
+    /// Whether there was an answer whose body did not come to its end within the limits: that cost the connection.
+    pub cut_off: bool,
     /// What is known of the connection, for `outbox.attempt.tls`: a JSON object.
     pub tls: Option<Arc<str>>,
     /// When it began.

@@ -46,6 +46,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Whether nothing of the body is missing.
     pub(super) whole: bool,
+    /// Whether the body came to its end within its limits: otherwise the connection is of no more use.
+    pub(super) ended: bool,
 }
 
 type Unsent = Option<Request<Full<Bytes>>>;
@@ -124,7 +126,7 @@ impl Via<'_> {
                         self.tls.clone_from(&place.shown().told);
                         match self.send_on(&place, request, deadline).await {
                             // The place is kept until the body has been read.
-                            Ok(response) => return Ok(self.read(response, deadline).await.0),
+                            Ok(response) => return Ok(self.read(response, deadline).await),
                             Err(failed) => failed,
                         }
                     }
@@ -194,18 +196,18 @@ impl Via<'_> {
         response: Response<Incoming>,
         deadline: Deadline,
     ) -> Answer {
-        let (answer, ended) = self.read(response, deadline).await;
-        if ended {
+        let answer = self.read(response, deadline).await;
+        if answer.ended {
             self.keep(connection).await;
         }
         answer
     }
 
-    /// Reads the body within its limits. Also says whether that got to the end of it.
-    async fn read(&self, response: Response<Incoming>, deadline: Deadline) -> (Answer, bool) {
+    /// Reads the body within its limits.
+    async fn read(&self, response: Response<Incoming>, deadline: Deadline) -> Answer {
         let (head, mut body) = response.into_parts();
         let mut kept = Vec::new();
-        let whole = async {
+        let end = async {
             let mut seen = 0;
             while let Some(frame) = body.frame().await {
                 let Ok(frame) = frame else { return false };
@@ -220,9 +222,9 @@ impl Via<'_> {
             true
         };
         let limit = deadline.min(Deadline::now() + BODY_LIMIT);
-        let ended = timeout_at(limit, whole).await.unwrap_or(false);
+        let ended = timeout_at(limit, end).await.unwrap_or(false);
         let cut = kept.len() >= RESPONSE_KEPT_MAX + self.margin;
-        (Answer { head, body: Bytes::from(kept), whole: ended && !cut }, ended)
+        Answer { head, body: Bytes::from(kept), whole: ended && !cut, ended }
     }
 
     /// The connection's task may need a moment to see that the response is over.

@@ -51,6 +51,7 @@ pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Mes
             response: None,
             retry_after: None,
             declined: false,
+            cut_off: false,
             tls,
             started,
             duration,
@@ -65,7 +66,7 @@ fn answered(
     started: Instant,
     duration: Duration,
 ) -> Attempt {
-    let Answer { head, body, whole } = answer;
+    let Answer { head, body, whole, ended } = answer;
     let success = endpoint.is_success(head.status);
     let error = (!success).then(|| rejection(head, endpoint.success_codes.as_deref()));
     Attempt {
@@ -77,6 +78,7 @@ fn answered(
         response: storable(body).map(|text| kept(scrubber.scrub(text, *whole))),
         retry_after: answer::retry_after(&head.headers, SystemTime::now()).filter(|_| !success),
         declined: !success && answer::declines(&head.headers),
+        cut_off: !ended,
         tls: None,
         started,
         duration,

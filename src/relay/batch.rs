@@ -142,6 +142,7 @@ mod tests {
                 response: None,
                 retry_after: None,
                 declined: status == Some(409),
+                cut_off: false,
                 tls: None,
                 started: claim.received,
                 duration: Duration::ZERO,

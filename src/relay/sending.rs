@@ -93,6 +93,7 @@ pub(super) fn unsent(claim: &Claim, failure: Failure) -> Attempt {
         response: None,
         retry_after: None,
         declined: false,
+        cut_off: false,
         tls: None,
         started: claim.received,
         duration: claim.received.elapsed(),
@@ -113,6 +114,8 @@ pub(super) fn lost(claim: &Claim, panicked: bool) -> Attempt {
 /// Whether the subscriber could bear more at a time, as far as this attempt says.
 fn went(attempt: &Attempt) -> Went {
     match (attempt.class, attempt.status, attempt.error_class) {
+        // Each costs a handshake, and what is thrown away.
+        _ if attempt.cut_off => Went::Badly,
         (Class::Delivered, ..) => Went::Well,
         (Class::Rejected, Some(408 | 425 | 429 | 500..), _) => Went::Badly,
         (Class::Rejected, ..) => Went::Neither,

@@ -1,7 +1,7 @@
 //! What one endpoint does to the others: nothing.
 
-use crate::stage::{SOON, Stage};
-use crate::support::{Gate, Reply};
+use crate::stage::{LOCAL, SOON, Stage};
+use crate::support::{Gate, RawReceiver, Reply, TlsOptions, read_request};
 
 /// Twenty endpoints that never answer and may have sixteen POSTs at a time each, on a relay with sixteen slots.
 #[test]
@@ -53,6 +53,23 @@ fn a_slow_endpoint_gets_its_share_beside_a_busy_one() {
         stage.count(&format!("outbox.attempt where subscription = {slow} and class = 'delivered'")),
         300
     );
+}
+
+/// Each of its answers costs a connection: it has one POST at a time, however quickly it answers.
+#[test]
+fn an_endpoint_that_floods_has_one_post_at_a_time() {
+    let stage = Stage::new("isolation_flood");
+    let flood = RawReceiver::start(Some(&TlsOptions::new(stage.authority.server(&LOCAL))), |stream| {
+        read_request(stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n");
+        while stream.write_all(&[b'x'; 16384]).is_ok() {}
+    });
+    stage.subscribe_url(&flood.url("/"), "");
+    let relay = stage.relay_with(&["--log", "debug"]);
+    stage.emit(30);
+    relay.wait_for_line("posts=1 pace=", SOON);
+    stage.wait_until_drained();
+    assert_eq!(stage.count("outbox.attempt where class = 'delivered'"), 30, "it has them all the same");
 }
 
 /// Nobody commits anything when a breaker closes: what is due behind it flows all the same.

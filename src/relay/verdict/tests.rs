@@ -38,6 +38,7 @@ fn failed(class: Class, status: Option<u16>) -> Attempt {
         response: None,
         retry_after: None,
         declined: false,
+        cut_off: false,
         tls: None,
         started: Instant::now(),
         duration: Duration::ZERO,
