@@ -212,6 +212,24 @@ pub fn shaken(
     )
 }
 
+/// Whether the successor of our certificate is taken as well: that is to be known before the current one ends.
+#[must_use]
+pub fn shaken_with_next(at: &Destination, outcome: Result<(), String>) -> Finding {
+    let identity = at.identity.as_deref().unwrap_or(DEFAULT);
+    let who = format!("{} at {}", at.subscriber, at.endpoint);
+    match outcome {
+        Ok(()) => {
+            Finding::ok("handshake", format!("{who} takes the next certificate of identity {identity}"))
+        }
+        Err(sentence) => Finding::warning(
+            "handshake",
+            format!("{who} does not take the next certificate of identity {identity}"),
+        )
+        .why(sentence)
+        .remedy(format!("ask {} to accept it before the current one ends", at.subscriber)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

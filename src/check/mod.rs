@@ -19,7 +19,7 @@ mod watches;
 
 pub use certificates::{Certificate, now};
 pub use doorbell::doorbell;
-pub use endpoints::{Destination, Stranger, destinations, http, named, resolved, shaken};
+pub use endpoints::{Destination, Stranger, destinations, http, named, resolved, shaken, shaken_with_next};
 pub use finding::{Finding, Level};
 pub use house::house;
 pub use identities::{connection_files, identities, secrets};

@@ -11,7 +11,7 @@ use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
 use outboxd::cli::{Check, Database};
 use outboxd::conninfo::{Conninfo, Roots};
 use outboxd::database::Connection;
-use outboxd::delivery::{self, Destination, Dialler};
+use outboxd::delivery::{self, Destination, Dialler, Failure};
 use outboxd::identity::{Identities, subfolders};
 use outboxd::schema::SchemaState;
 use outboxd::store::{Topic, examine, is_direct};
@@ -204,17 +204,44 @@ async fn handshakes(facts: &Value, folder: Option<&Path>, dialler: &Dialler) -> 
         return vec![Finding::ok("handshake", "no subscription is active: no endpoint was tried")];
     }
     let tried = destinations.iter().map(|at| handshake(at, &identities, dialler));
-    stream::iter(tried).buffered(AT_ONCE).collect().await
+    let findings: Vec<Vec<Finding>> = stream::iter(tried).buffered(AT_ONCE).collect().await;
+    findings.into_iter().flatten().collect()
 }
 
-/// Twice where we have a certificate: as we are, and as a stranger, to see whether one is demanded.
-async fn handshake(at: &check::Destination, identities: &Identities, dialler: &Dialler) -> Finding {
-    let now = check::now();
+/// With the current certificate, and where there is a successor with that.
+async fn handshake(at: &check::Destination, identities: &Identities, dialler: &Dialler) -> Vec<Finding> {
     let destination = match Destination::new(&at.endpoint, at.identity.as_deref(), identities) {
         Ok(destination) => destination,
-        Err(problem) => return check::shaken(at, Err(problem.to_string()), Stranger::Ourselves, now),
+        Err(problem) => {
+            return vec![check::shaken(at, Err(problem.to_string()), Stranger::Ourselves, check::now())];
+        }
     };
-    let leaf = match delivery::handshake(&destination, dialler).await {
+    let shaken = delivery::handshake(&destination, dialler).await;
+    let next = destination.tls.as_ref().and_then(|identity| identity.next.clone());
+    // Who cannot be reached cannot be asked that either.
+    let next = next.filter(|_| shaken.as_ref().map_or_else(refuses_us, |_| true));
+    let mut findings = vec![current(at, destination.clone(), shaken, dialler).await];
+    if let Some(next) = next {
+        let outcome = delivery::handshake(&Destination { tls: Some(next), ..destination }, dialler).await;
+        findings.push(check::shaken_with_next(at, outcome.map(drop).map_err(|failure| failure.sentence)));
+    }
+    findings
+}
+
+/// An alert, or an end right after a handshake that went well: so certificates are refused.
+fn refuses_us(failure: &Failure) -> bool {
+    ["tls_client_certificate", "connection_closed"].contains(&failure.word)
+}
+
+/// What came of the current certificate; as a stranger once more, to see whether one is demanded.
+async fn current(
+    at: &check::Destination,
+    destination: Destination,
+    shaken: Result<Option<Vec<u8>>, Failure>,
+    dialler: &Dialler,
+) -> Finding {
+    let now = check::now();
+    let leaf = match shaken {
         Ok(leaf) => leaf,
         Err(failure) => return check::shaken(at, Err(failure.sentence), Stranger::Ourselves, now),
     };
@@ -226,10 +253,7 @@ async fn handshake(at: &check::Destination, identities: &Identities, dialler: &D
             let destination = Destination { tls: Some(stranger.into()), ..destination };
             match delivery::handshake(&destination, dialler).await {
                 Ok(_) => Stranger::Taken,
-                // An alert, or an end right after a handshake that went well: so certificates are refused.
-                Err(failure) if ["tls_client_certificate", "connection_closed"].contains(&failure.word) => {
-                    Stranger::Refused
-                }
+                Err(failure) if refuses_us(&failure) => Stranger::Refused,
                 Err(failure) => Stranger::Unknown(failure.sentence),
             }
         }

@@ -48,6 +48,34 @@ fn good_endpoints_are_told_with_what_they_ask_for() {
     assert_eq!(stage.count("outbox.attempt"), 0);
 }
 
+/// Before the current certificate ends it is to be known who takes its successor.
+#[test]
+fn the_next_certificate_is_tried_as_well() {
+    let stage = Stage::new("shake_next");
+    let other = Authority::new("the new authority");
+    write_identity(&stage.identities().join("default"), "next", Some(&other.client("successor")), None);
+    let both = format!("{}{}", stage.authority.pem(), other.pem());
+    for (trusted, current, next) in
+        [(both.as_str(), true, true), (&stage.authority.pem(), true, false), (&other.pem(), false, true)]
+    {
+        let options = TlsOptions::new(stage.authority.server(&LOCAL)).require_client(trusted);
+        let receiver = Receiver::start(&ReceiverOptions::tls(options));
+        let bad = tried(&stage, &receiver.url("/"), "default");
+        let levels: Vec<_> = bad.iter().map(|one| one.0.as_str()).collect();
+        let expected: &[&str] = match (current, next) {
+            (true, true) => &[],
+            (true, false) => &["warning handshake"],
+            _ => &["problem handshake"],
+        };
+        assert_eq!(levels, expected, "current {current}, next {next}: {bad:?}");
+        let told = report(&stage);
+        let sentence = |took: bool| {
+            if took { "takes the next certificate" } else { "does not take the next certificate" }
+        };
+        assert!(told.contains(sentence(next)), "{told}");
+    }
+}
+
 /// Every second connection is cut before the handshake is over.
 #[test]
 fn a_second_handshake_that_fails_otherwise_does_not_show_that_a_certificate_is_demanded() {

@@ -32,7 +32,7 @@ impl TlsOptions {
         }
     }
 
-    /// Asks for a client certificate and refuses one of another authority; none at all is fine.
+    /// Asks for a client certificate and refuses one of other authorities; none at all is fine.
     #[must_use]
     pub fn client_ca(mut self, pem: &str) -> Self {
         self.client_ca_pem = Some(pem.to_owned());
@@ -81,10 +81,11 @@ impl TlsOptions {
             });
         }
         if let Some(pem) = &self.client_ca_pem {
-            let ca = X509::from_pem(pem.as_bytes()).expect("the client authority is PEM");
-            builder.add_client_ca(&ca).expect("the client authority has a name");
             let mut store = X509StoreBuilder::new().expect("a store can be made");
-            store.add_cert(ca).expect("the client authority is usable");
+            for ca in X509::stack_from_pem(pem.as_bytes()).expect("the client authorities are PEM") {
+                builder.add_client_ca(&ca).expect("a client authority has a name");
+                store.add_cert(ca).expect("a client authority is usable");
+            }
             builder.set_verify_cert_store(store.build()).expect("the store is usable");
             let required = SslVerifyMode::FAIL_IF_NO_PEER_CERT;
             let extra = if self.client_required { required } else { SslVerifyMode::empty() };
