@@ -51,7 +51,7 @@ begin
             outbox.cancel_gone(integer), outbox.keep_subscriptions(integer), outbox.expand(integer), outbox.subscription_settings(bigint[]), outbox.next_due, outbox.ring(),
             outbox.doorbell_silence(), outbox.report_relay(text, text, integer, text, text),
             outbox.report_certificates(text, jsonb),
-            outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer),
+            outbox.report_stop(text, text, integer), outbox.is_home(), outbox.require_home(), outbox.take_duty(text, text, interval), outbox.leave_duty(text, text), outbox.measure(integer), outbox.count_troubled(),
             outbox.endpoint(text),
             outbox.turn_ring(text[], timestamptz, integer), outbox.purge_old(timestamptz, integer) to outbox_relay;
         grant select, update on sequence outbox.doorbell to outbox_relay;

@@ -6,7 +6,7 @@ create or replace function outbox.settle(
     outcomes text[], retries_in_ms double precision[],
     holds_ms double precision[] default null, tls text[] default null,
     alones boolean[] default null, followers boolean[] default null,
-    out late integer, out changes jsonb
+    out late integer, out changes jsonb, out dead bigint[]
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -30,7 +30,7 @@ as $$
 --   alones            whether it is to share no POST any more; null for no
 --   followers         of a POST of several events: whether it was another's report that counted it; null for a POST of one
 -- Returns: late, how many of the reports were; changes of the status of subscriptions, as outbox.judge_subscriptions() has
---   them, or null.
+--   them, or null; dead, deliveries that were to be tried again and are dead, as with their failure the severity has come to 1, or null.
 -- Locks: the deliveries, in the order of their ids, so that two relays cannot deadlock.
 -- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
 --   outbox.count_delivered(), outbox.settle_lanes().
@@ -54,10 +54,13 @@ begin
         settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
     if _fatal <> '{}' then
         -- Not one of several: none dies by a POST that it shared.
+        dead := array(
+            select o.delivery
+            from unnest(settle.deliveries, settle.classes, settle.outcomes, settle.followers) as o (delivery, class, outcome, follows)
+            where o.delivery = any (_fatal) and o.follows is null and o.class <> 'delivered' and o.outcome is null);
         settle.outcomes := array(
-            select coalesce(o.outcome, case when o.delivery = any (_fatal) and o.follows is null and o.class <> 'delivered' then 'dead' end)
-            from unnest(settle.deliveries, settle.classes, settle.outcomes, settle.followers) with ordinality
-                as o (delivery, class, outcome, follows, n)
+            select coalesce(o.outcome, case when o.delivery = any (settle.dead) then 'dead' end)
+            from unnest(settle.deliveries, settle.outcomes) with ordinality as o (delivery, outcome, n)
             order by o.n);
     end if;
     perform outbox.count_delivered(settle.deliveries, settle.outcomes);

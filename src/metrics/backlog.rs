@@ -33,15 +33,16 @@ pub(super) struct Measured(Arc<Mutex<Option<Measurement>>>);
 #[derive(Debug)]
 struct Measurement {
     rows: Vec<([(&'static str, String); 2], Backlog)>,
+    statuses: Vec<(String, i64)>,
     took: Duration,
     at: Duration,
 }
 
 impl Measured {
-    pub(super) fn show(&self, rows: Vec<Backlog>, took: Duration) {
+    pub(super) fn show(&self, rows: Vec<Backlog>, statuses: Vec<(String, i64)>, took: Duration) {
         let rows = rows.into_iter().map(|row| (labels(&row), row)).collect();
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.set(Some(Measurement { rows, took, at }));
+        self.set(Some(Measurement { rows, statuses, took, at }));
     }
 
     pub(super) fn forget(&self) {
@@ -64,7 +65,7 @@ fn labels(row: &Backlog) -> [(&'static str, String); 2] {
 impl Collector for Measured {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let measurement = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Measurement { rows, took, at }) = measurement.as_ref() else { return Ok(()) };
+        let Some(Measurement { rows, statuses, took, at }) = measurement.as_ref() else { return Ok(()) };
         let mut single = |name, help, value: f64| {
             let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             ConstGauge::new(value).encode(gauge)
@@ -75,6 +76,12 @@ impl Collector for Measured {
         single("backlog_measure_duration_seconds", help, took.as_secs_f64())?;
         let help = "Subscriptions with open deliveries that a breaker or a Retry-After holds.";
         single("held_subscriptions", help, float(rows.iter().map(|(_, row)| row.held).sum()))?;
+        let help = "Subscriptions that are not as they should be.";
+        let mut family = encoder.encode_descriptor("subscriptions", help, None, MetricType::Gauge)?;
+        for (status, number) in statuses {
+            let labels = [("status", status.as_str())];
+            ConstGauge::new(float(*number)).encode(family.encode_family(&labels)?)?;
+        }
         let mut each = |name, help, value: fn(&Backlog) -> Option<f64>| {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (labels, row) in rows {

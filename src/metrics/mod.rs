@@ -114,9 +114,10 @@ impl Metrics {
         self.0.doorbell_state.show(state);
     }
 
-    /// What was found in the database, in place of what was found before; measuring took so long.
-    pub fn backlog(&self, rows: Vec<Backlog>, took: Duration) {
-        self.0.backlog.show(rows, took);
+    /// What was found in the database, in place of what was found before: what is open, and how many subscriptions have which
+    /// status; measuring took so long.
+    pub fn backlog(&self, rows: Vec<Backlog>, statuses: Vec<(String, i64)>, took: Duration) {
+        self.0.backlog.show(rows, statuses, took);
     }
 
     /// What was found in the database is too old to be shown.

@@ -48,14 +48,17 @@ impl Measurer {
         let store = link.wait().await;
         let begun = Instant::now();
         let looked_at = health.last_look();
-        let result = store.measure(SUBSCRIPTIONS_MAX).await;
+        let result = match store.measure(SUBSCRIPTIONS_MAX).await {
+            Ok(rows) => store.count_troubled().await.map(|statuses| (rows, statuses)),
+            Err(problem) => Err(problem),
+        };
         let took = begun.elapsed();
         self.next = Instant::now() + PAUSE.max(took * PAUSE_FACTOR);
         match result {
-            Ok(rows) => {
+            Ok((rows, statuses)) => {
                 link.worked();
                 health.measured(rows.iter().filter_map(waiting).collect(), looked_at);
-                metrics.backlog(rows.into_iter().map(backlog).collect(), took);
+                metrics.backlog(rows.into_iter().map(backlog).collect(), statuses, took);
             }
             Err(problem) => {
                 // Old numbers would be taken for what is so now.

@@ -127,9 +127,12 @@ impl Outcomes {
         self.pending() + self.0.refused.load(Ordering::SeqCst)
     }
 
-    /// Counts reports as recorded.
-    pub(super) fn settled(&self, reports: &[Report]) {
-        let pauses = reports.iter().filter_map(|report| match report.verdict {
+    /// Counts reports as recorded; the deliveries in `dead` died by that.
+    pub(super) fn settled(&self, reports: &[Report], dead: &[i64]) {
+        let verdict = |report: &Report| {
+            if dead.contains(&report.claim.delivery) { Verdict::Dead } else { report.verdict }
+        };
+        let pauses = reports.iter().filter_map(|report| match verdict(report) {
             Verdict::Retry(pause) => Some(pause),
             // What comes next in its lane may be sent.
             _ => report.claim.place.map(|_| Duration::ZERO),
@@ -139,7 +142,7 @@ impl Outcomes {
         }
         let mut counts = self.0.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for report in reports {
-            match report.verdict {
+            match verdict(report) {
                 Verdict::Delivered => counts.delivered += 1,
                 Verdict::Dead => counts.dead += 1,
                 Verdict::Expired => counts.expired += 1,
@@ -149,7 +152,7 @@ impl Outcomes {
         }
         drop(counts);
         for report in reports {
-            self.0.metrics.recorded(report.verdict.as_str());
+            self.0.metrics.recorded(verdict(report).as_str());
             if let (Verdict::Delivered, Some(age)) = (report.verdict, report.claim.event_age()) {
                 self.0.metrics.delivered_after(age);
             }

@@ -67,7 +67,7 @@ impl Settler {
                 continue;
             };
             match result {
-                Ok(Settled { late, changes }) => {
+                Ok(Settled { late, changes, dead }) => {
                     if late > 0 {
                         info!(late, "outcomes came after their lease had ended");
                     }
@@ -75,7 +75,7 @@ impl Settler {
                     self.link.worked();
                     self.outcomes.set_stuck(false);
                     self.outcomes.recorded(batch.len(), begun.elapsed(), late);
-                    self.outcomes.settled(batch);
+                    self.outcomes.settled(batch, &dead);
                     return;
                 }
                 Err(problem) => match self.link.failed(&problem) {
@@ -134,7 +134,7 @@ impl Settler {
                 let problem = match result {
                     Ok(settled) => {
                         settled.changes.iter().for_each(tell);
-                        self.outcomes.settled(one);
+                        self.outcomes.settled(one, &settled.dead);
                         break;
                     }
                     Err(problem) => problem,

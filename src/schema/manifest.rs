@@ -92,6 +92,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/condition_of.sql",
     "functions/context_headers.sql",
     "functions/count_delivered.sql",
+    "functions/count_troubled.sql",
     "functions/define_event_type.sql",
     "functions/define_object.sql",
     "functions/deliver.sql",

@@ -1,4 +1,4 @@
-//! `outbox.measure()`.
+//! `outbox.measure()` and `outbox.count_troubled()`.
 
 use tokio_postgres::types::Type;
 
@@ -31,5 +31,20 @@ impl Store {
             held: row.get("held"),
         };
         Ok(rows.iter().map(measured).collect())
+    }
+
+    /// How many subscriptions have each of the statuses that they should not have.
+    ///
+    /// # Errors
+    /// When the statement fails.
+    pub async fn count_troubled(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = self
+            .run(
+                "counting troubled subscriptions",
+                "select status, subscriptions from outbox.count_troubled()",
+                &[],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| (row.get("status"), row.get("subscriptions"))).collect())
     }
 }

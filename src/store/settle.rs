@@ -25,6 +25,8 @@ pub struct Settled {
     pub late: i32,
     /// Subscriptions whose status changed by it.
     pub changes: Vec<StatusChange>,
+    /// Deliveries that were to be tried again and are dead.
+    pub dead: Vec<i64>,
 }
 
 /// A subscription that is doing worse, or well again.
@@ -58,8 +60,8 @@ impl Store {
         let rows = self
             .run(
                 "recording outcomes",
-                "select late, changes::text as changes from outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-                 $13, $14, $15, $16, $17, $18, $19, $20)",
+                "select late, changes::text as changes, dead from outbox.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, \
+                 $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
                 &[
                     (&relay, Type::TEXT),
                     (&again, Type::BOOL),
@@ -101,7 +103,11 @@ fn settled(row: &Row) -> Settled {
         to: text(one, "to"),
         reason: text(one, "reason"),
     };
-    Settled { late: row.get("late"), changes: changes.as_array().into_iter().flatten().map(change).collect() }
+    Settled {
+        late: row.get("late"),
+        changes: changes.as_array().into_iter().flatten().map(change).collect(),
+        dead: row.get::<_, Option<Vec<i64>>>("dead").unwrap_or_default(),
+    }
 }
 
 /// The reports as columns, for `unnest`: one statement for 500 outcomes is several times faster than 500 statements.

@@ -403,6 +403,10 @@ CREATE FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) RET
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.count_troubled() RETURNS TABLE(status text, subscriptions bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS ...;
 CREATE FUNCTION outbox.define_event_type(name text, description text DEFAULT ''::text) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -912,7 +916,7 @@ CREATE FUNCTION outbox.set_signing_secret(subscription bigint, secret text) RETU
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], alones boolean[] DEFAULT NULL::boolean[], followers boolean[] DEFAULT NULL::boolean[], OUT late integer, OUT changes jsonb) RETURNS record
+CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[] DEFAULT NULL::double precision[], tls text[] DEFAULT NULL::text[], alones boolean[] DEFAULT NULL::boolean[], followers boolean[] DEFAULT NULL::boolean[], OUT late integer, OUT changes jsonb, OUT dead bigint[]) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -2733,6 +2737,8 @@ REVOKE ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) 
 GRANT ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) TO outbox_reader;
 GRANT ALL ON FUNCTION outbox.copied_headers(event outbox.event, headers jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.count_delivered(deliveries bigint[], outcomes text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.count_troubled() FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.count_troubled() TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.define_event_type(name text, description text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.define_event_type(name text, description text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.define_object(object text, root regclass, builder text, gate text, id text, mode text, data text, on_error text, history boolean, only_columns text[], ignored_columns text[], condition text, verbs jsonb, row_bytes_max integer, path text) FROM PUBLIC;
@@ -2948,8 +2954,8 @@ REVOKE ALL ON FUNCTION outbox.seal_watch(watch integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.seal_watch(watch integer) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb) TO outbox_relay;
+REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb, OUT dead bigint[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb, OUT dead bigint[]) TO outbox_relay;
 REVOKE ALL ON FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) FROM PUBLIC;

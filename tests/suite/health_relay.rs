@@ -150,3 +150,19 @@ fn what_comes_while_a_subscription_skips_is_skipped_by_a_relay() {
     stage.wait_until_drained();
     assert_eq!(stage.receiver.count(), 1);
 }
+
+/// The database decides that, with the failure itself; the relay tells of it as of any other.
+#[test]
+fn what_ends_dead_with_the_last_severity_is_counted_as_dead() {
+    let stage = Stage::new("health_last");
+    stage.subscribe("severity_thresholds => '{1 s}', max_attempts => 9");
+    stage.db.psql(
+        "insert into outbox.subscription_health (subscription, consecutive_failures, failing_since)
+         select id, 3, now() - interval '1 minute' from outbox.subscription",
+    );
+    stage.receiver.reply(Reply::status(500));
+    stage.emit(1);
+    assert_eq!(stage.once().stdout, "delivered 0, will retry 0, dead 1, cancelled 0\n");
+    assert_eq!(stage.count("outbox.dead_letter"), 1);
+    assert_eq!(stage.db.psql("select status from outbox.subscription"), "disabled");
+}

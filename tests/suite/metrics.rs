@@ -90,6 +90,11 @@ fn the_backlog_is_told_per_subscription_and_goes_with_it() {
         assert!(value(name, idle) < 0.1, "{name}: nothing is open is a number too");
     }
     assert!(seen.value("outboxd_backlog_measured_timestamp_seconds") > 1.7e9);
+    let subscriptions = |seen: &Exposition| {
+        ["failing", "paused", "disabled"]
+            .map(|status| seen.count(&format!("outboxd_subscriptions{{status=\"{status}\"}}")))
+    };
+    assert_eq!(subscriptions(&seen), [0, 1, 0]);
 
     let removed = stage.db.psql(&format!("select outbox.unsubscribe({paused})"));
     let gone = |seen: &Exposition| {
@@ -99,6 +104,7 @@ fn the_backlog_is_told_per_subscription_and_goes_with_it() {
     for name in ["outboxd_backlog", "outboxd_dead_letters", "outboxd_oldest_undelivered_age_seconds"] {
         assert_eq!(seen.series(name).len(), 1, "{removed}: only the idle one is left");
     }
+    assert_eq!(subscriptions(&seen), [0, 0, 0]);
 }
 
 #[test]
