@@ -11,9 +11,13 @@ const SECONDS: u32 = 5;
 const CLIENTS: u32 = 16;
 
 /// The tables, each with what becomes of its changes.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 11] = [
     ("unwatched", "no trigger"),
+    ("idle", "a statement trigger with transition tables that does nothing"),
+    ("looks", "the same, looking once whether there is a subscription"),
     ("rowtrig", "a hand-written row trigger, one row in a plain outbox table"),
+    ("tworows", "a hand-written row trigger, the rows of an event and of its delivery"),
+    ("rendered", "the same at the commit: a number of the object's, its data by the builder, the two rows"),
     ("unheard", "watched, no subscription"),
     ("each", "mode each, one subscription, as all that follow"),
     ("coalesced", "mode transaction, the default"),
@@ -32,12 +36,71 @@ const ROW_TRIGGER: &str = "
     $$;
     create trigger rowtrig after update on rowtrig for each row execute function rowtrig();";
 
+/// What no capture can do without, written by hand and without all else that it promises: the floors.
+const FLOORS: &str = "
+    create function idle() returns trigger language plpgsql security definer as $$ begin return null; end $$;
+    create trigger idle after update on idle referencing old table as old_rows new table as new_rows
+        for each statement execute function idle();
+    create function looks() returns trigger language plpgsql security definer as $$
+    begin
+        if exists (select from outbox.subscription s where s.pattern = any ('{*,Looks.*,Looks.Update}') and s.status <> 'gone') then
+            raise 'nobody';
+        end if;
+        return null;
+    end
+    $$;
+    create trigger looks after update on looks referencing old table as old_rows new table as new_rows
+        for each statement execute function looks();
+    create function write_two(object text, object_id text, data jsonb, seq bigint) returns void language plpgsql as $$
+    declare
+        _id   bigint := nextval('outbox.event_id');
+        _now  timestamptz := clock_timestamp();
+        _slot smallint := outbox.slot(_now);
+    begin
+        insert into outbox.event (slot, id, uid, type, object, object_id, occurred_at, data, seq)
+        values (_slot, _id, gen_random_uuid(), object || '.Update', object, object_id, _now, data, seq);
+        insert into outbox.delivery (subscription, event_slot, event_id, due_at)
+        select s.id, _slot, _id, _now from outbox.subscription s
+        where s.pattern = any (array[object || '.Update', object || '.*', '*']) and s.status <> 'gone';
+    end
+    $$;
+    create function tworows() returns trigger language plpgsql security definer as $$
+    begin
+        perform write_two('Tworows', new.id::text, to_jsonb(new), null);
+        return null;
+    end
+    $$;
+    create trigger tworows after update on tworows for each row execute function tworows();
+    create function rendered() returns trigger language plpgsql security definer as $$
+    declare
+        _seq bigint;
+    begin
+        insert into outbox.object_head as h (object, object_id) values ('Rendered', new.id::text)
+        on conflict on constraint object_head_pkey do update set seq = h.seq + 1
+        returning h.seq into _seq;
+        perform write_two('Rendered', new.id::text, (select d.data from rendered_data(array[new.id]) d), _seq);
+        return null;
+    end
+    $$;
+    create constraint trigger rendered after update on rendered deferrable initially deferred
+        for each row execute function rendered();";
+
 /// The watches. The builder is set-based and keeps its plan: with an array of ids Postgres would plan its query at every call.
 const OBJECTS: &str = "
     create table member (id integer primary key, composite_id integer not null, note text);
     insert into member select n, n, 'note ' || n from generate_series(1, 100000) n;
     create index on member (composite_id);
     vacuum analyze member;
+    create function rendered_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
+    set plan_cache_mode = force_generic_plan as $$
+    begin
+        return query
+        select c.id, jsonb_build_object('id', c.id, 'name', c.name, 'amount', c.amount, 'members', (
+            select jsonb_agg(jsonb_build_object('id', m.id, 'note', m.note) order by m.id)
+            from public.member m where m.composite_id = c.id))
+        from public.rendered c where c.id = any (ids);
+    end
+    $$;
     create function composite_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
     set plan_cache_mode = force_generic_plan as $$
     begin
@@ -68,7 +131,11 @@ pub(crate) fn measure(outboxd: &Path) {
     }
     database.psql(ROW_TRIGGER);
     database.psql(OBJECTS);
-    for object in ["Each", "Coalesced", "Diff", "Composite"] {
+    database.psql(FLOORS);
+    database.psql(
+        "select outbox.define_event_type('Tworows.Update'), outbox.define_event_type('Rendered.Update')",
+    );
+    for object in ["Tworows", "Rendered", "Each", "Coalesced", "Diff", "Composite"] {
         database.psql(&format!("select outbox.subscribe('bench', '{object}.*', 'https://localhost/1')"));
     }
     let files = tempfile::tempdir().expect("a temporary folder");
@@ -84,6 +151,13 @@ pub(crate) fn measure(outboxd: &Path) {
     });
     println!("UPDATE of 20,000 rows, statements per second (median of {ROUNDS})");
     let bulk = compare(|table| bulk(&database, table));
+    println!("of what is written by hand");
+    let of = |what: &str, ratio: f64| println!("  {what:<44} {ratio:>5.2}");
+    of("single: unheard to looking once", single("unheard") / single("looks"));
+    of("single: each to its two rows", single("each") / single("tworows"));
+    of("single: composite to its number and rows", single("composite") / single("rendered"));
+    of("bulk: each to its two rows", bulk("each") / bulk("tworows"));
+    of("bulk: composite to its number and rows", bulk("composite") / bulk("rendered"));
     println!("what is aimed at");
     let aim = |what: &str, ratio: f64, aim: &str| println!("  {what:<44} {ratio:>5.2}   {aim}");
     aim("single: composite to each, rate", single("composite") / single("each"), "at least 0.70");

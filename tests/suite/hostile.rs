@@ -14,6 +14,7 @@
 //! | answers that are not HTTP, odd statuses | relay: an_answer_that_is_not_http, an_odd_status; here: faults |
 //! | two answers for one request, a close that is none | here: a_connection_that_is_out_of_step_is_not_used_again |
 //! | redirects, to itself, to the inside | relay: a_redirect_is_a_failure; here: faults |
+//! | HTTP/2: GOAWAY, REFUSED_STREAM, RST_STREAM, a connection that ends | http2 |
 //! | bad certificates, slow handshakes | tls, hostile_tls |
 //! | a proxy in the environment | addresses: a_proxy_in_the_environment_is_not_asked |
 
