@@ -113,13 +113,14 @@ impl Via<'_> {
             let line = self.pool.shared.line(self.pool, &self.destination, until);
             let (failure, unsent) =
                 match timeout_at(until, line).await.map_err(|_| self.late(until == deadline))?? {
-                    Line::Http1(mut connection) => {
+                    Line::Http1(mut connection, fresh) => {
                         self.tls.clone_from(&connection.shown.told);
-                        match self.send(&mut connection, request, deadline, false).await {
+                        match self.send(&mut connection, request, deadline, fresh).await {
                             Ok(response) => {
                                 return Ok(self.read_and_keep(connection, response, deadline).await);
                             }
-                            Err(failed) => failed,
+                            // The next new one would be closed as well.
+                            Err((failure, unsent)) => (failure, unsent.filter(|_| !fresh)),
                         }
                     }
                     Line::Http2(place) => {

@@ -19,8 +19,8 @@ const OLD_FOR: Duration = Duration::from_mins(1);
 
 /// What a request is sent on.
 pub(super) enum Line {
-    /// A connection for it alone.
-    Http1(Connection),
+    /// A connection for it alone, and whether it is new.
+    Http1(Connection, bool),
     /// A place on one that others use too.
     Http2(Place),
 }
@@ -50,7 +50,11 @@ impl Shared {
     ) -> Result<Line, Failure> {
         let way = Arc::clone(lock(&self.0).entry(destination.key()).or_default());
         let asked = Instant::now();
-        let at_hand = || way.place().map(Line::Http2).or_else(|| pool.take(destination).map(Line::Http1));
+        let at_hand = || {
+            way.place()
+                .map(Line::Http2)
+                .or_else(|| pool.take(destination).map(|idle| Line::Http1(idle, false)))
+        };
         if let Some(line) = at_hand() {
             return Ok(line);
         }
@@ -110,7 +114,7 @@ impl Way {
         match opened {
             Opened::Http1(connection) => {
                 lock(&self.old_at).get_or_insert_with(Instant::now);
-                Ok(Line::Http1(connection))
+                Ok(Line::Http1(connection, true))
             }
             Opened::Http2(connection) => {
                 *lock(&self.old_at) = None;

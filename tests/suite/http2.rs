@@ -324,3 +324,15 @@ fn who_waits_for_a_connection_that_cannot_be_had_has_its_answer() {
     stage.wait_until_drained();
     assert_eq!((receiver.count(), receiver.connections()), (10, 2));
 }
+
+/// Who closes every connection, as one does that does not take our certificate, is not called more often than over HTTP/1.1.
+#[test]
+fn a_new_connection_that_is_closed_at_once_is_one_attempt() {
+    let stage = Stage::new("http2_closed");
+    let tls = TlsOptions::new(stage.authority.server(&LOCAL));
+    let closes = RawReceiver::start(Some(&tls), |_| {});
+    subscribe(&stage, &closes.url("/"), ", max_attempts => 1");
+    stage.emit(1);
+    assert_eq!(stage.once().stdout, "delivered 0, will retry 0, dead 1, cancelled 0\n");
+    assert_eq!(closes.connections(), 1);
+}
