@@ -67,6 +67,7 @@ declare
     _counted   boolean;
     _left_out  bigint[] := outbox.admit(_now);
     _posts     bigint[];
+    _filled    bigint[];
     _packed    bigint[];
     _batches   integer[];
 begin
@@ -83,8 +84,9 @@ begin
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
         select p.id, p.object_key, s.enveloped, s.counted, s.rate is not null or h.breaker_opened > 0 as asked,
+            case when s.batched then open.subscription end as batching,
             -- A probe is one event.
-            case when s.batched and (h.breaker_opened > 0) is not true then open.subscription end as batching
+            s.batched and (h.breaker_opened > 0) is not true as fills
         from (
             select l.subscription from later l where l.subscription is not null
             union all
@@ -136,18 +138,18 @@ begin
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
         bool_or(picked.object_key is not null), bool_or(picked.counted), bool_or(picked.asked),
-        array_agg(picked.batching) filter (where picked.batching is not null)
-        into _ids, _enveloped, _latest, _counted, _asked, _posts
+        array_agg(picked.batching) filter (where picked.batching is not null), array_agg(picked.batching) filter (where picked.fills)
+        into _ids, _enveloped, _latest, _counted, _asked, _posts, _filled
     from picked;
     if _ids is null then
         return;
     end if;
     -- Here and not before: looking for work in vain, which is done all the time, costs nothing by it.
     perform outbox.require_home();
-    if _posts is not null then
+    if _filled is not null then
         select _ids || array_agg(m.id), _enveloped || (array_agg(m.id) filter (where m.enveloped)), _latest or bool_or(m.latest)
             into _ids, _enveloped, _latest
-        from outbox.claim_more(_ids, _posts, _now) m;
+        from outbox.claim_more(_ids, _filled, _now) m;
     end if;
     if _latest then
         perform outbox.supersede_claimed(_ids);
