@@ -30,9 +30,10 @@ use crate::conninfo::Conninfo;
 use crate::database::{self, ConnectError, Connection};
 
 /// The functions that a relay calls, for `outboxd check`: a test compares them with the statements here.
-pub const RELAY_FUNCTIONS: [&str; 17] = [
+pub const RELAY_FUNCTIONS: [&str; 18] = [
     "cancel_gone",
     "claim",
+    "count_troubled",
     "doorbell_silence",
     "expand",
     "keep_subscriptions",
