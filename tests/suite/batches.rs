@@ -316,6 +316,14 @@ fn what_has_an_order_goes_one_by_one() {
     db.psql("update outbox.subscription set ordering = 'object', batch_max = 1");
 }
 
+/// Events are counted, not POSTs.
+#[test]
+fn no_more_are_sent_than_the_subscription_may_have() {
+    let db = waiting("batches_allowance", "batch_max => 10, max_deliveries => 3", 5);
+    assert_eq!(claimed(&db, 100), "1:1,2,3");
+    assert_eq!(claimed(&db, 100), "", "while they are under way");
+}
+
 /// Deliveries of other subscriptions are claimed as ever, beside those in batches.
 #[test]
 fn subscriptions_with_and_without_batches_are_claimed_together() {

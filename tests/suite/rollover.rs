@@ -82,6 +82,36 @@ fn each_subscriber_is_shown_the_certificate_that_it_takes() {
     assert_eq!([shown(&old), shown(&new), shown(&modern)], ["current", "next", "next"]);
 }
 
+/// Over HTTP/2 connections are shared: not those of one certificate with those of the other.
+#[test]
+fn the_successor_is_shown_over_http_2_as_well() {
+    let stage = Stage::new("rollover_http2");
+    let other = Authority::new("the new authority");
+    write_next(&stage, Some(&other.client("successor")));
+    let both = format!("{}{}", stage.authority.pem(), other.pem());
+    let [either, new] = [both.as_str(), &other.pem()].map(|trusted| {
+        let options = TlsOptions::new(stage.authority.server(&LOCAL)).require_client(trusted).http2();
+        Receiver::start(&ReceiverOptions::tls(options))
+    });
+    for receiver in [&either, &new] {
+        stage.subscribe_url(
+            &receiver.url("/"),
+            "http2 => true, backoff_base => '1 ms', backoff_cap => '1 ms'",
+        );
+    }
+    let relay = stage.relay();
+    emit(&stage);
+    for receiver in [&either, &new] {
+        relay.wait_for_line(&told(TAKEN, receiver), SOON);
+    }
+    emit(&stage);
+    assert_eq!(names(&new), ["successor"; 2], "whoever takes no other is sent nothing under the old one");
+    assert_eq!(names(&either).last().unwrap(), "successor");
+    for receiver in [&either, &new] {
+        assert!(receiver.requests().iter().all(|request| request.version == "HTTP/2.0"));
+    }
+}
+
 #[test]
 fn after_a_reload_everybody_is_asked_again() {
     let stage = Stage::new("rollover_reload");
