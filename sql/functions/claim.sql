@@ -47,9 +47,11 @@ as $$
 --   format is that of the body, attributes those of a CloudEvent that become headers, copied the headers that the subscription copies
 --   from the event; deliveries with the same batch are one POST, whose body is an array of theirs; null: a POST by itself.
 -- Raises: OX020 when something is due and this database is a copy of another.
--- Locks: the rows it returns, FOR UPDATE SKIP LOCKED; see outbox.throttle(), outbox.admit().
+-- Locks: the rows it returns, and more where it looks for what fills a POST, FOR UPDATE SKIP LOCKED; see outbox.throttle(),
+--   outbox.admit().
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event, outbox.lane; what envelopes read; see outbox.admit(),
---   outbox.heads(), outbox.throttle(), outbox.throttle_taken(), outbox.supersede_claimed(), outbox.within_allowance().
+--   outbox.heads(), outbox.throttle(), outbox.throttle_taken(), outbox.claim_more(), outbox.pack(), outbox.supersede_claimed(),
+--   outbox.within_allowance(), outbox.formatted(), outbox.cloudevent(), outbox.copied_headers().
 declare
     _now       timestamptz := clock_timestamp();
     _ids       bigint[];
