@@ -85,32 +85,28 @@ const FLOORS: &str = "
     create constraint trigger rendered after update on rendered deferrable initially deferred
         for each row execute function rendered();";
 
-/// The watches. The builder is set-based and keeps its plan: with an array of ids Postgres would plan its query at every call.
+/// A builder. It is set-based and keeps its plan: with an array of ids Postgres would plan its query at every call.
+fn builder(table: &str) -> String {
+    format!(
+        "create function {table}_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
+         set plan_cache_mode = force_generic_plan as $$
+         begin
+             return query
+             select c.id, jsonb_build_object('id', c.id, 'name', c.name, 'amount', c.amount, 'members', (
+                 select jsonb_agg(jsonb_build_object('id', m.id, 'note', m.note) order by m.id)
+                 from public.member m where m.composite_id = c.id))
+             from public.{table} c where c.id = any (ids);
+         end
+         $$"
+    )
+}
+
+/// The watches.
 const OBJECTS: &str = "
     create table member (id integer primary key, composite_id integer not null, note text);
     insert into member select n, n, 'note ' || n from generate_series(1, 100000) n;
     create index on member (composite_id);
     vacuum analyze member;
-    create function rendered_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
-    set plan_cache_mode = force_generic_plan as $$
-    begin
-        return query
-        select c.id, jsonb_build_object('id', c.id, 'name', c.name, 'amount', c.amount, 'members', (
-            select jsonb_agg(jsonb_build_object('id', m.id, 'note', m.note) order by m.id)
-            from public.member m where m.composite_id = c.id))
-        from public.rendered c where c.id = any (ids);
-    end
-    $$;
-    create function composite_data(ids integer[]) returns table (id integer, data jsonb) language plpgsql stable
-    set plan_cache_mode = force_generic_plan as $$
-    begin
-        return query
-        select c.id, jsonb_build_object('id', c.id, 'name', c.name, 'amount', c.amount, 'members', (
-            select jsonb_agg(jsonb_build_object('id', m.id, 'note', m.note) order by m.id)
-            from public.member m where m.composite_id = c.id))
-        from public.composite c where c.id = any (ids);
-    end
-    $$;
     select outbox.watch('unheard', 'Unheard'), outbox.watch('each', 'Each', mode => 'each'),
         outbox.watch('coalesced', 'Coalesced'), outbox.watch('diff', 'Diff', data => 'diff');
     select outbox.define_object('Composite', 'composite', builder => 'composite_data');
@@ -130,6 +126,9 @@ pub(crate) fn measure(outboxd: &Path) {
         pgbench::make_table(&database, table);
     }
     database.psql(ROW_TRIGGER);
+    for table in ["rendered", "composite"] {
+        database.psql(&builder(table));
+    }
     database.psql(OBJECTS);
     database.psql(FLOORS);
     database.psql(
