@@ -500,14 +500,16 @@ create table outbox.delivery (
     object_key   bigint,
     since        timestamptz,
     lane         bigint,
-    alone        boolean     not null default false
+    alone        boolean     not null default false,
+    constraint what_is_parked_has_no_lease check (due_at < 'infinity' or leased_by is null)
 ) with (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
         autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0.1);
 create index delivery_ready on outbox.delivery (subscription, due_at, id);
 create index delivery_by_object on outbox.delivery (subscription, object_key) where object_key is not null;
--- The order of a lane, and what of all lanes may be claimed when; other deliveries have no entry in either.
+-- The order of a lane, what of all lanes may be claimed when, and what is being sent; other deliveries have no entry in these.
 create index delivery_by_lane on outbox.delivery (subscription, lane, event_id, id) where lane is not null;
 create index delivery_ready_in_order on outbox.delivery (subscription, due_at, id) where lane is not null;
+create index delivery_under_way_in_order on outbox.delivery (subscription, lane) where lane is not null and leased_by is not null;
 
 -- Lanes of ordered subscriptions: those of one object's events (lane is outbox.object_key()), or lane 0 for all events.
 --   event_id, seq  the last event that the subscriber took, and its number among those of its object

@@ -40,6 +40,8 @@ pub struct Claim {
     pub claimed_at: f64,
     /// Our monotonic clock before the claim was sent: the lease began after it.
     pub asked: Instant,
+    /// How long the lease is.
+    pub lease: Duration,
     /// Our monotonic clock when the claim's answer was read.
     pub received: Instant,
 }
@@ -180,12 +182,20 @@ pub enum Class {
 impl Claim {
     /// How much longer than the deadline of its attempt a lease is: `outbox.claim()` has the same number.
     const SLACK: Duration = Duration::from_secs(15);
+    /// What came of an attempt is recorded within the lease, too.
+    const RECORDING: Duration = Duration::from_secs(3);
 
     /// Whether an attempt that begins now and takes its whole deadline still ends within the lease. False when this
     /// process stood still in between: then somebody else may be sending already.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.asked.elapsed() < Self::SLACK
+        self.asked.elapsed() + Self::RECORDING < Self::SLACK
+    }
+
+    /// How long an attempt that begins now may take: no less than its deadline was at the claim.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.lease.saturating_sub(self.asked.elapsed()).saturating_sub(Self::RECORDING)
     }
 
     /// How old the delivery is now: by the database's clock until the claim, by ours since then.

@@ -8,6 +8,8 @@ as $$
 -- Gives deliveries their lanes: the next ones in the order in which they became due. What is the lowest of its lane stays due; the
 -- others are parked (due_at infinity) until outbox.wake_lanes() has them rise. Events without object have a lane each.
 --
+-- What is delayed (outbox.emit) and not due yet has no lane, and holds up nobody: it takes its place when it is due. What has been sent
+-- already, and is being sent at this moment or is tried again soon, has its place: no lease is longer than 80 s.
 -- It looks at what is ready, where heads stand that nobody has claimed yet: when they fill the batch there is work enough, and what
 -- lies behind them gets its turn. Asked for all of them it passes these by.
 -- An event that relays have yet to make deliveries of (outbox.fan_out) holds up those above it: in one snapshot it is there, or its
@@ -23,7 +25,8 @@ begin
         select coalesce(min(f.event_id), 9223372036854775807) as event_id from outbox.fan_out f
     ), looked as materialized (
         select d.id, d.lane, d.event_slot, d.event_id from outbox.delivery d
-        where d.subscription = admit_batch.subscription and d.due_at < 'infinity'
+        where d.subscription = admit_batch.subscription and d.due_at <= admit_batch.moment + interval '80 s'
+            and (d.due_at <= admit_batch.moment or d.attempt > 0)
             and (not admit_batch.all_of_them or d.lane is null and d.event_id <= (select b.event_id from bound b))
         order by d.due_at, d.id
         limit admit_batch.batch
@@ -36,7 +39,7 @@ begin
         from looked l
         where l.lane is null and l.event_id <= (select b.event_id from bound b)
     ), locked as materialized (
-        select d.id from outbox.delivery d
+        select d.id, d.leased_by is not null and d.due_at > admit_batch.moment as under_way from outbox.delivery d
         where d.id = any (array(select k.id from keyed k)) and d.lane is null
         for update skip locked
     ), held as materialized (
@@ -65,19 +68,19 @@ begin
         where t.nth = 1
     ), placed as (
         update outbox.delivery d
-        set lane = t.lane,
-            due_at = case when f.leads and t.nth = 1 or d.leased_by is not null and d.due_at > admit_batch.moment then d.due_at
-                else 'infinity' end
+        set lane = t.lane, due_at = case when p.stays then d.due_at else 'infinity' end, leased_by = case when p.stays then d.leased_by end
         from taken t join first f on f.lane = t.lane
+            join locked l on l.id = t.id
+            cross join lateral (select f.leads and t.nth = 1 or l.under_way as stays) p
         where d.id = any (array(select i.id from taken i)) and d.id = t.id
         returning d.id
     ), overtaken as (
         -- It came late, or was retried: the former head waits. One that is being sent is let be.
-        update outbox.delivery d set due_at = 'infinity'
+        update outbox.delivery d set due_at = 'infinity', leased_by = null
         where d.id = any (array(
             select o.id from outbox.delivery o
             where o.id = any (array(select f.former from first f where f.leads and f.former is not null))
-                and o.leased_by is null and o.due_at < 'infinity'
+                and (o.leased_by is null or o.due_at <= admit_batch.moment) and o.due_at < 'infinity'
             for update skip locked))
     ), woken as (
         -- What is blocked may be something to put aside; that is for outbox.wake_lanes().

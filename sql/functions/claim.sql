@@ -6,7 +6,7 @@ create or replace function outbox.claim(
     event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text,
     traceparent text, trace_id text, headers jsonb, occurred_at double precision,
     aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint,
-    format text, attributes jsonb, copied jsonb, batch integer
+    format text, attributes jsonb, copied jsonb, batch integer, lease double precision
 )
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -27,7 +27,7 @@ as $$
 -- taken a second, or 32 MiB, or the statement's time-out has ended one. The others are left for the next claim, and due from
 -- then on. So a slow envelope holds up others no longer than one call of it takes.
 --
--- What outbox.throttle() holds back is left: that of a breaker that has opened, and what is above a rate.
+-- What outbox.throttle() holds back is left: that of a breaker that has opened, and what is above a rate; see outbox.probes().
 --
 -- Arguments:
 --   relay               its name, shown as outbox.delivery.leased_by
@@ -45,12 +45,13 @@ as $$
 --   ordered, whether it has a lane: then seq is the event's number among those of its object, where it has one, and previous_event
 --   and previous_seq are of what the subscriber took last of this lane;
 --   format is that of the body, attributes those of a CloudEvent that become headers, copied the headers that the subscription copies
---   from the event; deliveries with the same batch are one POST, whose body is an array of theirs; null: a POST by itself.
+--   from the event; deliveries with the same batch are one POST, whose body is an array of theirs; null: a POST by itself;
+--   lease, how many seconds it has it, from when the claim was asked for.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, and more where it looks for what fills a POST, FOR UPDATE SKIP LOCKED; see outbox.throttle(),
 --   outbox.admit().
 -- Touches: update outbox.delivery; select outbox.subscription, outbox.event, outbox.lane; what envelopes read; see outbox.admit(),
---   outbox.heads(), outbox.throttle(), outbox.throttle_taken(), outbox.claim_more(), outbox.pack(), outbox.supersede_claimed(),
+--   outbox.heads(), outbox.probes(), outbox.throttle(), outbox.throttle_taken(), outbox.claim_more(), outbox.pack(), outbox.supersede_claimed(),
 --   outbox.within_allowance(), outbox.formatted(), outbox.cloudevent(), outbox.copied_headers().
 declare
     _now       timestamptz := clock_timestamp();
@@ -72,6 +73,7 @@ declare
     _filled    bigint[];
     _packed    bigint[];
     _batches   integer[];
+    _too_old   bigint[];
 begin
     with recursive later (subscription) as (
         (select d.subscription from outbox.delivery d where not claim.busy_only and d.subscription > claim.start_after
@@ -85,8 +87,9 @@ begin
         select (select d.subscription from outbox.delivery d where d.subscription > e.subscription order by d.subscription limit 1)
         from earlier e where e.subscription < claim.start_after
     ), picked as materialized (
-        select p.id, p.object_key, s.enveloped, s.counted, s.rate is not null or h.breaker_opened > 0 as asked,
-            case when s.batched then open.subscription end as batching,
+        select p.id, p.object_key, s.enveloped and not p.too_old as enveloped, s.counted, p.too_old,
+            s.rate is not null or h.breaker_opened > 0 as asked,
+            case when s.batched and not p.too_old then open.subscription end as batching,
             -- A probe is one event.
             s.batched and (h.breaker_opened > 0) is not true as fills
         from (
@@ -101,7 +104,8 @@ begin
                 select least(s.concurrency, case when s.max_deliveries is not null
                         then outbox.remaining(s.id, s.max_deliveries) end) as concurrency,
                     s.envelope is not null as enveloped, s.max_deliveries is not null as counted, s.ordering <> 'none' as ordered,
-                    s.rate, s.endpoint_since, s.batch_max > 1 as batched
+                    s.rate, s.endpoint_since, s.batch_max > 1 as batched,
+                    num_nonnulls(s.ttl, s.max_age) > 0 and s.breaker_after is not null as mortal
                 from outbox.subscription s
                 where s.id = open.subscription and s.status in ('active', 'failing')
                     and (s.expires_at is null or s.expires_at > _now) limit 1
@@ -121,27 +125,31 @@ begin
                     when r.room <= 0 or h.held_until > _now and h.held_since >= s.endpoint_since then 0
                     when s.rate is null and (h.breaker_opened > 0) is not true then r.room
                     else outbox.throttle(open.subscription, r.room)
-                end as places
+                end as places, s.mortal and (h.breaker_opened > 0) is true as half_open
             ) t
             cross join lateral (
-                select u.id, u.object_key
+                select u.id, u.object_key, false as too_old
                 from (
                     select d.id, d.object_key from outbox.delivery d
-                    where not s.ordered and d.subscription = open.subscription and d.due_at <= _now
+                    where not s.ordered and not t.half_open and d.subscription = open.subscription and d.due_at <= _now
                     order by d.due_at, d.id
                     limit t.places
                     for update skip locked
                 ) u
                 union all
-                select h.id, h.object_key from outbox.heads(open.subscription, _now, t.places) h
-                where s.ordered and open.subscription <> all (_left_out)
+                select h.id, h.object_key, false from outbox.heads(open.subscription, _now, t.places) h
+                where s.ordered and not t.half_open and open.subscription <> all (_left_out)
+                union all
+                select o.id, o.object_key, o.too_old from outbox.probes(open.subscription, _now, r.room) o
+                where t.half_open and t.places > 0 and open.subscription <> all (_left_out)
             ) p
         limit claim.free
     )
     select array_agg(picked.id), array_agg(picked.id order by picked.id) filter (where picked.enveloped),
         bool_or(picked.object_key is not null), bool_or(picked.counted), bool_or(picked.asked),
-        array_agg(picked.batching) filter (where picked.batching is not null), array_agg(picked.batching) filter (where picked.fills)
-        into _ids, _enveloped, _latest, _counted, _asked, _posts, _filled
+        array_agg(picked.batching) filter (where picked.batching is not null), array_agg(picked.batching) filter (where picked.fills),
+        coalesce(array_agg(picked.id) filter (where picked.too_old), '{}')
+        into _ids, _enveloped, _latest, _counted, _asked, _posts, _filled, _too_old
     from picked;
     if _ids is null then
         return;
@@ -192,15 +200,16 @@ begin
             _bodies || (array_agg(p.body) filter (where p.news)), _errors || (array_agg(null::text) filter (where p.news)),
             coalesce(array_agg(p.id) filter (where p.batch is null), '{}')
             into _packed, _batches, _made, _bodies, _errors, _left
-        from outbox.pack(_ids, _posts, _made, _bodies) p;
+        from outbox.pack(array(select i.id from unnest(_ids) as i (id) where i.id <> all (_too_old)), _posts, _made, _bodies) p;
         _ids := array(select i.id from unnest(_ids) as i (id) where i.id <> all (_left));
     end if;
     if _asked then
-        -- A rate is of POSTs.
+        -- A rate is of POSTs, and what is too old is none.
         perform outbox.throttle_taken(array(
             select min(i.id)
             from unnest(_ids) as i (id)
                 left join unnest(_packed, _batches) as b (id, batch) on b.id = i.id
+            where i.id <> all (_too_old)
             group by coalesce(b.batch, -i.id)));
     end if;
     return query
@@ -223,10 +232,11 @@ begin
         c.lane is not null, (x.event).seq, k.event_id, k.seq,
         s.format,
         case when s.format = 'cloudevents-binary' then outbox.cloudevent(x.event) end,
-        case when b.batch is null and s.headers @? '$.* ? (@.type() == "object")' then outbox.copied_headers(x.event, s.headers) end, b.batch
+        case when b.batch is null and s.headers @? '$.* ? (@.type() == "object")' then outbox.copied_headers(x.event, s.headers) end, b.batch,
+        extract(epoch from s.deadline + interval '15 s')::double precision
     from claimed c
         cross join lateral (
-            select s.version, s.key, case when s.envelope is null then s.format else 'envelope' end as format, s.headers
+            select s.version, s.key, s.deadline, case when s.envelope is null then s.format else 'envelope' end as format, s.headers
             from outbox.subscription s where s.id = c.subscription limit 1
         ) s
         left join lateral (

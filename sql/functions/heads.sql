@@ -3,8 +3,9 @@ language plpgsql
 set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
--- What of an ordered subscription may be sent now: of each lane the lowest delivery, when it is due, nothing blocks the lane, and the
--- barrier, if there is one, is behind it. That is asked here, of each, whoever made it due.
+-- What of an ordered subscription may be sent now: of each lane the lowest delivery, when it is due, nothing of the lane is being sent,
+-- nothing blocks the lane, and the barrier, if there is one, is behind it. That is asked here, of each, whoever made it due: one that
+-- came late, or was retried, may be lower than what is being sent.
 -- Arguments: subscription, as outbox.admit() left it; moment, when it is; places, how many at most.
 -- Returns: deliveries, and their object_key.
 -- Locks: the rows it returns, FOR UPDATE SKIP LOCKED.
@@ -22,6 +23,10 @@ begin
             select o.id from outbox.delivery o
             where o.subscription = heads.subscription and o.lane = d.lane
             order by o.event_id, o.id limit 1)
+        and (
+            select true from outbox.delivery u
+            where u.subscription = heads.subscription and u.lane = d.lane and u.leased_by is not null and u.due_at > heads.moment
+            limit 1) is null
         and (
             select true from outbox.lane b
             where b.subscription = heads.subscription and b.lane = d.lane and b.blocked_by is not null limit 1) is null

@@ -35,23 +35,36 @@ as $$
 -- Touches: update and delete outbox.delivery; insert outbox.attempt, outbox.dead_letter; see outbox.settle_health(),
 --   outbox.count_delivered(), outbox.settle_lanes().
 declare
-    _now   timestamptz := clock_timestamp();
-    _slot  smallint := outbox.slot(_now);
-    _fatal bigint[];
+    _now      timestamptz := clock_timestamp();
+    _slot     smallint := outbox.slot(_now);
+    _counting text[] := settle.classes;
+    _holds    double precision[] := settle.holds_ms;
+    _fatal    bigint[];
 begin
     perform from outbox.delivery d where d.id = any (settle.deliveries) order by d.id for update;
     if 'gone' = any (settle.outcomes) then
         perform outbox.settle_gone(settle.subscriptions, settle.ages_ms, settle.outcomes);
     end if;
+    if settle.followers is not null or 'delivered' <> any (settle.classes) or num_nonnulls(variadic settle.holds_ms) > 0 then
+        -- A POST of several events that failed is one failure. What failed by the relay's own doing, or began when the subscription still
+        -- led elsewhere, says nothing of its subscriber.
+        select array_agg(case when f.follows or c.is_ours or c.is_past then null else f.class end order by f.n),
+            array_agg(case when c.is_past then null else f.hold_ms end order by f.n)
+            into _counting, _holds
+        from unnest(settle.classes, settle.followers, settle.error_classes, settle.subscriptions, settle.ages_ms, settle.holds_ms)
+                with ordinality as f (class, follows, error_class, subscription, age_ms, hold_ms, n)
+            cross join lateral (
+                select f.class <> 'delivered' and f.error_class in ('stopped', 'lease', 'settings', 'panic') as is_ours,
+                    f.class <> 'delivered' and (
+                        select s.endpoint_since > _now - make_interval(secs => f.age_ms / 1000)
+                        from outbox.subscription s where s.id = f.subscription) as is_past
+            ) c;
+    end if;
     -- Before the ledger is written: what it has already (a batch sent again) does not count twice.
     select h.changes, h.fatal into changes, _fatal
     from outbox.settle_health(settle.again, settle.deliveries, settle.attempts, settle.subscriptions, settle.event_ids, settle.ages_ms,
         settle.durations_ms,
-        -- A POST of several events that failed is one failure.
-        case when settle.followers is null then settle.classes else array(
-            select case when f.follows then null else f.class end
-            from unnest(settle.classes, settle.followers) with ordinality as f (class, follows, n) order by f.n) end,
-        settle.statuses, settle.error_classes, settle.errors, settle.outcomes, settle.holds_ms) h;
+        _counting, settle.statuses, settle.error_classes, settle.errors, settle.outcomes, _holds) h;
     if _fatal <> '{}' then
         -- Not one of several: none dies by a POST that it shared.
         dead := array(

@@ -1,6 +1,5 @@
 create or replace function outbox.settle_breaker(
-    subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[],
-    ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]
+    subscriptions bigint[], deliveries bigint[], classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -38,15 +37,15 @@ begin
         with report as (
             select x.subscription,
                 bool_or(x.class = 'delivered') as delivered,
-                array_agg(x.delivery) filter (where x.class <> 'delivered' and x.error_class is distinct from 'stopped') as failed,
-                -- The relay was stopped, or there was nothing to send: that says nothing of the subscriber.
-                array_agg(x.delivery) filter (where x.class is null or x.error_class = 'stopped') as given_back,
+                array_agg(x.delivery) filter (where x.class <> 'delivered') as failed,
+                -- There was nothing to send, or what came of it says nothing of the subscriber.
+                array_agg(x.delivery) filter (where x.class is null) as given_back,
                 -- Not a number is above everything.
                 max(_now - make_interval(secs => (x.age_ms - coalesce(x.duration_ms, 0)) / 1000)
                     + make_interval(secs => least(greatest(x.hold_ms, 0), 86400000) / 1000)) as asked_until
-            from unnest(settle_breaker.subscriptions, settle_breaker.deliveries, settle_breaker.classes, settle_breaker.error_classes,
+            from unnest(settle_breaker.subscriptions, settle_breaker.deliveries, settle_breaker.classes,
                 settle_breaker.ages_ms, settle_breaker.durations_ms, settle_breaker.holds_ms)
-                as x (subscription, delivery, class, error_class, age_ms, duration_ms, hold_ms)
+                as x (subscription, delivery, class, age_ms, duration_ms, hold_ms)
             group by x.subscription
         )
         select h.subscription, h.consecutive_failures, h.breaker_opened, h.held_until, h.held_why, s.breaker_after, r.delivered,

@@ -126,8 +126,8 @@ begin
     perform outbox.settle_breaker(
         array(select case when s.id = any (_counted) then s.id end
             from unnest(settle_health.subscriptions) with ordinality as s (id, n) order by s.n),
-        settle_health.deliveries, settle_health.classes, settle_health.error_classes, settle_health.ages_ms,
-        settle_health.durations_ms, settle_health.holds_ms);
+        settle_health.deliveries, settle_health.classes, settle_health.ages_ms, settle_health.durations_ms,
+        settle_health.holds_ms);
     changes := outbox.judge_subscriptions(_counted);
     if changes is not null then
         fatal := array(

@@ -47,8 +47,9 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
         );
         findings.push(Finding::warning("subscriptions", what).remedy(format!("select outbox.resume({id});")));
     }
+    findings.extend(list(facts, "unsigned").iter().take(TOLD).map(unsigned));
     let told = |key: &str| i64::try_from(list(facts, key).len().min(TOLD)).unwrap_or(0);
-    let more: i64 = ["failing", "disabled", "stalled", "buried"]
+    let more: i64 = ["failing", "disabled", "stalled", "buried", "unsigned"]
         .into_iter()
         .map(|key| whole(facts, &format!("{key}_in_all")) - told(key))
         .sum();
@@ -56,7 +57,7 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
         findings.push(
             Finding::warning(
                 "subscriptions",
-                format!("{more} more fail, are disabled, stalled or have dead letters"),
+                format!("{more} more fail, are disabled, stalled, unsigned or have dead letters"),
             )
             .remedy("outboxd status"),
         );
@@ -101,6 +102,17 @@ fn stalled(one: &Value) -> Finding {
     Finding::problem("subscriptions", what)
         .why("relays are alive and it does not fail; see /readyz or the log of the relays, and who holds back what")
         .remedy("select * from outbox.oldest_xmin;")
+}
+
+/// A dump may have left the secrets out.
+fn unsigned(one: &Value) -> Finding {
+    let (id, subscriber) = (whole(one, "id"), text(one, "subscriber"));
+    let what = format!(
+        "subscription {id} of {subscriber} has no signing secret: its POSTs go out without a signature"
+    );
+    Finding::warning("subscriptions", what)
+        .why("a receiver that verifies refuses them; or give it the secret its subscriber holds, outbox.set_signing_secret()")
+        .remedy(format!("select outbox.rotate_signing_secret({id});  -- makes one, to be given to the subscriber"))
 }
 
 fn waiting(open: i64) -> String {

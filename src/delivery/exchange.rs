@@ -105,10 +105,10 @@ impl Via<'_> {
         mut request: Request<Full<Bytes>>,
         deadline: Deadline,
     ) -> Result<Answer, Failure> {
-        let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
         let mut tries = 0;
         loop {
             tries += 1;
+            let until = deadline.min(Deadline::now() + self.endpoint.connect_deadline);
             self.about_to_connect();
             let line = self.pool.shared.line(self.pool, &self.destination, until);
             let (failure, unsent) =
@@ -150,7 +150,7 @@ impl Via<'_> {
         if all {
             Failure::deadline(self.endpoint.deadline, Class::NotSent, when)
         } else {
-            Failure::connect_deadline(self.endpoint.connect_deadline, when)
+            Failure::connect_deadline(self.endpoint.connect_deadline, when, self.destination.http2)
         }
     }
 
@@ -171,17 +171,20 @@ impl Via<'_> {
         }
     }
 
+    /// Gives the request back as it came: the next connection may be one of HTTP/1.1.
     async fn send_on(
         &self,
         place: &Place,
-        mut request: Request<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
         deadline: Deadline,
     ) -> Result<Response<Incoming>, (Failure, Unsent)> {
+        let mut sent = request.clone();
         // What HTTP/1.1 says in the header Host is part of the URI here.
-        request.headers_mut().remove(HOST);
-        *request.uri_mut() = self.endpoint.uri.clone();
-        match timeout_at(deadline, place.send(request, &self.destination)).await {
-            Ok(result) => result,
+        sent.headers_mut().remove(HOST);
+        *sent.uri_mut() = self.endpoint.uri.clone();
+        match timeout_at(deadline, place.send(sent, &self.destination)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err((failure, elsewhere))) => Err((failure, elsewhere.then_some(request))),
             Err(_) => Err((self.unanswered(), None)),
         }
     }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::address::Objection;
+use super::causes::chain_of;
 use super::dial::seconds;
 use super::endpoint::Destination;
 use crate::identity::Identity;
@@ -33,20 +34,20 @@ pub(super) struct Lost<'a> {
 }
 
 impl Failure {
-    /// An error with its causes, in one line.
-    pub(super) fn chain(error: &(dyn StdError + 'static)) -> String {
-        chain_of(error)
-    }
-
     /// An attempt that could not be made for a reason of our own.
     #[must_use]
     pub fn not_sent(word: &'static str, sentence: String) -> Self {
         Self { class: Class::NotSent, word, sentence }
     }
 
+    /// Whether the subscriber has said that it does not take our certificate: another one may be tried.
+    pub(super) fn refuses_certificate(&self) -> bool {
+        self.word == "tls_client_certificate"
+    }
+
     /// Whether the subscriber does not take our certificate. It has then read nothing of a request.
     pub(super) fn refuses_us(&self) -> bool {
-        self.class == Class::NotSent && ["tls_client_certificate", "connection_closed"].contains(&self.word)
+        self.class == Class::NotSent && (self.refuses_certificate() || self.word == "connection_closed")
     }
 
     pub(super) fn name(host: &str, why: &str) -> Self {
@@ -84,12 +85,13 @@ impl Failure {
     }
 
     /// Everything up to the request took too long.
-    pub(super) fn connect_deadline(limit: Duration, when: &str) -> Self {
+    pub(super) fn connect_deadline(limit: Duration, when: &str, http2: bool) -> Self {
+        let or = if http2 { ", and takes streams where it speaks HTTP/2" } else { "" };
         Self::not_sent(
             "connect_timeout",
             format!(
                 "the connect deadline of {limit:?} passed {when}; check host and port of the URL, and whether what listens \
-                 there speaks TLS; outbox.subscription.connect_deadline may be up to 30 s"
+                 there speaks TLS{or}; outbox.subscription.connect_deadline may be up to 30 s"
             ),
         )
     }
@@ -194,8 +196,10 @@ impl Failure {
             text = format!("{text}: {broken}");
         }
         let identity = destination.tls.as_ref();
-        if !lost.answered
-            && let Some(failure) = identity.and_then(|identity| client_certificate(&text, identity))
+        // An alert is what TLS has seen, and nothing that the peer says over HTTP/2.
+        let alert = lost.broken.filter(|_| !lost.answered);
+        if let Some(failure) =
+            alert.zip(identity).and_then(|(text, identity)| client_certificate(text, identity))
         {
             return (failure, false);
         }
@@ -363,19 +367,4 @@ fn server_certificate(text: &str, host: &str, identity: &Identity) -> (&'static 
     } else {
         ("tls_handshake", format!("the TLS handshake with {host} failed"))
     }
-}
-
-/// An error with its causes, none twice, in one line.
-fn chain_of(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let part = cause.to_string();
-        if !text.contains(&part) {
-            text.push_str(": ");
-            text.push_str(&part);
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use super::causes::chain_of;
 use super::connect::{Shown, Stream};
 use super::endpoint::Destination;
 use super::failure::{Failure, Lost};
@@ -63,8 +64,8 @@ struct Signs {
 /// A place on a connection, given back when it is dropped.
 pub(super) struct Place(Arc<Multiplexed>);
 
-/// What came of sending: the failure, and the request where it was certainly not seen and another connection may do better.
-pub(super) type Unanswered = (Failure, Option<Request<Full<Bytes>>>);
+/// What came of sending: the failure, and whether the request was certainly not seen and another connection may do better.
+pub(super) type Unanswered = (Failure, bool);
 
 /// Takes over a stream on which HTTP/2 was agreed, and spawns the task that drives it, which ends when nobody holds the
 /// connection or the subscriber closes it.
@@ -187,24 +188,17 @@ impl Place {
         destination: &Destination,
     ) -> Result<Response<Incoming>, Unanswered> {
         let mut sender = self.0.sender.clone();
-        let result = sender.try_send_request(request.clone()).await;
-        let failed = match result {
+        match sender.try_send_request(request).await {
             Ok(response) => {
                 self.0.answered.store(true, Ordering::SeqCst);
-                return Ok(response);
+                Ok(response)
             }
-            Err(failed) => failed,
-        };
-        let (failure, elsewhere) = self.judge(failed, destination);
-        Err((failure, elsewhere.then_some(request)))
+            Err(failed) => Err(self.judge(failed, destination)),
+        }
     }
 
     /// What a failure was, and whether it is one that another connection may not have.
-    fn judge(
-        &self,
-        mut failed: TrySendError<Request<Full<Bytes>>>,
-        destination: &Destination,
-    ) -> (Failure, bool) {
+    fn judge(&self, mut failed: TrySendError<Request<Full<Bytes>>>, destination: &Destination) -> Unanswered {
         let unsent = failed.take_message().is_some();
         let lost = Lost {
             broken: self.0.signs.broken.get().map(String::as_str),
@@ -232,7 +226,7 @@ impl Watched {
     fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let Poll::Ready(Err(error)) = &polled {
             // The first is the cause.
-            let _ = self.signs.broken.set(Failure::chain(error));
+            let _ = self.signs.broken.set(chain_of(error));
         }
         polled
     }

@@ -5,15 +5,16 @@
 //! them alive between POSTs, and those of `http2`, on which several go at a time, `shared`; `signature` signs; `format`
 //! and `context` make headers of what the event brings, `trace` of its trace; `batch` puts several messages into one;
 //! `post` is the one attempt with its one deadline, `exchange` what of it goes over a connection; `answer` reads what the
-//! subscriber says about further attempts; `failure` puts what went wrong into a class and a sentence; `handshake` tries
-//! a destination and sends nothing; `rollover` chooses between a certificate and its successor; `auth` and `oauth` prove
-//! who we are by secrets of the relay's; `scrub` takes those out of answers; `facts` and `peers` are what is told of
-//! certificates.
+//! subscriber says about further attempts; `failure` puts what went wrong into a class and a sentence, with the `causes`
+//! of an error; `handshake` tries a destination and sends nothing; `rollover` chooses between a certificate and its
+//! successor; `auth` and `oauth` prove who we are by secrets of the relay's; `scrub` takes those out of answers; `facts`
+//! and `peers` are what is told of certificates.
 
 mod address;
 mod answer;
 mod auth;
 mod batch;
+mod causes;
 mod connect;
 mod context;
 mod dial;

@@ -20,6 +20,7 @@ use super::dial::Dialler;
 use super::endpoint::{Destination, EndpointError};
 use super::failure::Failure;
 use super::post::AGENT;
+use super::rollover::Rollover;
 use crate::identity::Identities;
 use crate::secrets::Secret;
 
@@ -62,6 +63,9 @@ pub(super) type Token = Secret;
 pub(super) struct Tokens {
     slots: Mutex<HashMap<Client, Arc<Slot>>>,
 }
+
+/// How to get to a token endpoint, and by which certificate.
+pub(super) type Ways<'a> = (&'a Dialler, &'a Arc<Rollover>);
 
 type Slot = tokio::sync::Mutex<Fetched>;
 
@@ -140,7 +144,7 @@ impl Tokens {
     pub(super) async fn get(
         &self,
         grant: &Grant,
-        dialler: &Dialler,
+        ways: Ways<'_>,
         deadline: Deadline,
     ) -> Result<Token, Failure> {
         let came = Instant::now();
@@ -153,7 +157,7 @@ impl Tokens {
                 (_, Some((at, failure))) if *at >= came => return Err(failure.clone()),
                 _ => {}
             }
-            let result = fetch(grant, dialler, deadline.min(Deadline::now() + CONNECT_LIMIT)).await;
+            let result = fetch(grant, ways, deadline.min(Deadline::now() + CONNECT_LIMIT)).await;
             match &result {
                 Ok((token, life)) => {
                     let until = Instant::now() + (*life).saturating_sub(MARGIN.min(*life / 4));
@@ -193,21 +197,46 @@ impl Tokens {
     }
 }
 
-async fn fetch(grant: &Grant, dialler: &Dialler, until: Deadline) -> Result<(Token, Duration), Failure> {
-    let connected = connect_http1(&grant.destination, dialler, until).await;
-    let mut connection = connected.map_err(|failure| grant.failure(&failure.sentence))?;
-    let sent = connection.sender.send_request(grant.request()).await;
-    let response =
-        sent.map_err(|e| grant.failure(&Failure::from_hyper(&e, &grant.destination, true).sentence))?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await;
-    // Whatever went wrong with it may quote it.
-    let body = body.map_err(|_| grant.failure("its answer broke off, or is larger than 64 KiB"))?.to_bytes();
+async fn fetch(grant: &Grant, ways: Ways<'_>, until: Deadline) -> Result<(Token, Duration), Failure> {
+    let choice = ways.1.choose(&grant.destination);
+    let mut asked = ask(grant, &choice.first, ways, until).await;
+    if let (Err(failure), Some(second)) = (&asked, &choice.second)
+        && failure.refuses_certificate()
+    {
+        // Where neither is taken, it is the first that people know of.
+        let other = ask(grant, second, ways, until).await;
+        if !other.as_ref().is_err_and(Failure::refuses_us) {
+            asked = other;
+        }
+    }
+    let (status, body) = asked.map_err(|failure| grant.failure(&failure.sentence))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     if status != StatusCode::OK {
         return Err(grant.failure(&refusal(status, &answer)));
     }
     token(&answer).ok_or_else(|| grant.failure("its answer has no access_token of type Bearer"))
+}
+
+/// Asks by one certificate.
+async fn ask(
+    grant: &Grant,
+    destination: &Destination,
+    (dialler, rollover): Ways<'_>,
+    until: Deadline,
+) -> Result<(StatusCode, Bytes), Failure> {
+    let asked = async {
+        let mut connection = connect_http1(destination, dialler, until).await?;
+        let sent = connection.sender.send_request(grant.request()).await;
+        let response = sent.map_err(|e| Failure::from_hyper(&e, destination, true))?;
+        let status = response.status();
+        // Whatever went wrong with it may quote it.
+        let broken = |_| Failure::not_sent("oauth", "its answer broke off, or is larger than 64 KiB".into());
+        let body = Limited::new(response.into_body(), ANSWER_MAX).collect().await.map_err(broken)?;
+        Ok((status, body.to_bytes()))
+    };
+    let result = asked.await;
+    rollover.sent(destination, result.as_ref().map(drop));
+    result
 }
 
 /// What an endpoint says that gives no token. Of its words only the code of the error: the others may repeat the secret.

@@ -23,16 +23,17 @@ use crate::model::{Attempt, Claim, Class, Message};
 
 /// How much of a redirect's target is told.
 const LOCATION_MAX: usize = 200;
-/// The word of a failure after which another certificate may be tried.
-const REFUSED: &str = "tls_client_certificate";
+/// How much of what is said of a failure goes into the ledger.
+const SENTENCE_MAX: usize = 2 * 1024;
 
 /// Who we are, to subscribers.
 pub(super) const AGENT: &str = concat!("outboxd/", env!("CARGO_PKG_VERSION"));
 
-/// Sends `message` to `endpoint` and says what came of it. Never takes longer than the endpoint's deadline.
+/// Sends `message` to `endpoint` and says what came of it. Never takes longer than the endpoint's deadline, nor than the claim's
+/// lease allows.
 pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Message) -> Attempt {
     let started = Instant::now();
-    let deadline = Deadline::now() + endpoint.deadline;
+    let deadline = Deadline::now() + endpoint.deadline.min(claim.left());
     let mut tls = None;
     let result = match &message.body {
         Ok(body) => send_body(endpoint, pool, (claim, message, body), deadline, &mut tls).await,
@@ -47,7 +48,7 @@ pub async fn post(endpoint: &Endpoint, pool: &Pool, claim: &Claim, message: &Mes
             class: failure.class,
             status: None,
             error_class: Some(failure.word),
-            error: Some(failure.sentence),
+            error: Some(cut(endpoint.scrubber.scrub(failure.sentence, true), SENTENCE_MAX)),
             response: None,
             retry_after: None,
             declined: false,
@@ -75,7 +76,7 @@ fn answered(
         error_class: None,
         // It quotes a header of the answer's.
         error: error.map(|error| scrubber.scrub(error, true)),
-        response: storable(body).map(|text| kept(scrubber.scrub(text, *whole))),
+        response: storable(body).map(|text| cut(scrubber.scrub(text, *whole), RESPONSE_KEPT_MAX)),
         retry_after: answer::retry_after(&head.headers, SystemTime::now()).filter(|_| !success),
         declined: !success && answer::declines(&head.headers),
         cut_off: !ended,
@@ -102,7 +103,7 @@ async fn send_body<'a>(
             None
         }
         Authorization::Token(grant) => {
-            let token = pool.tokens.get(grant, &pool.dialler, deadline).await?;
+            let token = pool.tokens.get(grant, (&pool.dialler, &pool.rollover), deadline).await?;
             scrubber.to_mut().add(token.reveal());
             if let Ok(mut value) = HeaderValue::from_str(&bearer(token.reveal())) {
                 value.set_sensitive(true);
@@ -116,7 +117,7 @@ async fn send_body<'a>(
     let mut via = Via { endpoint, pool, destination: choice.first, margin: scrubber.margin(), tls };
     let mut result = via.exchange(request, deadline).await;
     if let (Err(failure), Some((second, request))) = (&result, spare)
-        && failure.word == REFUSED
+        && failure.refuses_certificate()
     {
         via.destination = second;
         // Where neither is taken, it is the first that people know of.
@@ -213,9 +214,9 @@ fn storable(body: &[u8]) -> Option<String> {
     (!body.is_empty()).then(|| String::from_utf8_lossy(body).replace('\0', "\u{fffd}"))
 }
 
-/// The beginning of it that goes into the ledger.
-fn kept(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(RESPONSE_KEPT_MAX));
+/// The beginning of a text that goes into the ledger, so many bytes at most.
+fn cut(mut text: String, max: usize) -> String {
+    text.truncate(text.floor_char_boundary(max));
     text
 }
 

@@ -1,7 +1,7 @@
 //! `outboxd post`.
 
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use outboxd::cli::Post;
@@ -76,6 +76,7 @@ fn claim(message: Message) -> Claim {
         aged_from: Some(now),
         claimed_at: now,
         asked: Instant::now(),
+        lease: Duration::from_hours(1),
         received: Instant::now(),
     }
 }

@@ -58,7 +58,11 @@ pub(super) fn follow(
         _ if about_content => attempt.retry_after.unwrap_or_default(),
         Verdict::Dead => {
             let failures = (claim.attempt - claim.retry_base).max(1).unsigned_abs();
-            policy.schedule.pause(failures, fraction).max(attempt.retry_after.unwrap_or_default())
+            let left = policy.max_age.map(|max_age| max_age.saturating_sub(claim.age().unwrap_or_default()));
+            let pause = policy.schedule.pause(failures, fraction);
+            // Soon enough for a POST of its own, before it is too old for one.
+            let pause = left.map_or(pause, |left| pause.min(left / 2));
+            pause.max(attempt.retry_after.unwrap_or_default())
         }
         Verdict::Retry(_) => return (decision, false),
     };
@@ -89,6 +93,7 @@ mod tests {
             aged_from: None,
             claimed_at: 0.0,
             asked: now,
+            lease: Duration::from_hours(1),
             received: now,
         }
     }
@@ -103,6 +108,44 @@ mod tests {
             .map(|post| post.iter().map(|claim| claim.event_id).collect())
             .collect();
         assert_eq!(events, [vec![2, 5], vec![3], vec![4], vec![6], vec![7]]);
+    }
+
+    /// It has its own POST before it is too old for one.
+    #[test]
+    fn what_would_be_too_old_for_the_next_pause_is_tried_alone_before() {
+        let pauses =
+            Pauses::Backoff(Backoff::new(Duration::from_mins(1), Duration::from_mins(1)).expect("valid"));
+        let policy = Policy {
+            max_age: Some(Duration::from_secs(10)),
+            schedule: Schedule { immediate: 0, pauses },
+            ..Policy::default()
+        };
+        let claim = Claim { aged_from: Some(0.0), claimed_at: 4.0, ..claim(1, 1, Some(1)) };
+        let outcome = |retry_after| Attempt { retry_after, ..failed(Class::Rejected, Some(503), &claim) };
+        let (decision, alone) = follow(&outcome(None), &claim, &policy, 3, 0.5);
+        let Verdict::Retry(pause) = decision.verdict else { panic!("{decision:?}") };
+        assert!(alone && pause > Duration::from_secs(2) && pause <= Duration::from_secs(3), "{pause:?}");
+        // What the subscriber asks for is not cut short.
+        let (decision, _) = follow(&outcome(Some(Duration::from_secs(20))), &claim, &policy, 3, 0.5);
+        assert_eq!(decision.verdict, Verdict::Retry(Duration::from_secs(20)));
+        let (decision, _) = follow(&outcome(None), &claim, &policy, 1, 0.5);
+        assert_eq!(decision.verdict, Verdict::Dead);
+    }
+
+    fn failed(class: Class, status: Option<u16>, claim: &Claim) -> Attempt {
+        Attempt {
+            class,
+            status,
+            error_class: None,
+            error: None,
+            response: None,
+            retry_after: None,
+            declined: false,
+            cut_off: false,
+            tls: None,
+            started: claim.received,
+            duration: Duration::ZERO,
+        }
     }
 
     #[test]
@@ -134,19 +177,7 @@ mod tests {
             (rejected, Some(410), 1, 2, (Verdict::Gone, false)),
         ] {
             let claim = Claim { attempt, ..claim(1, 1, Some(1)) };
-            let outcome = Attempt {
-                class,
-                status,
-                error_class: None,
-                error: None,
-                response: None,
-                retry_after: None,
-                declined: status == Some(409),
-                cut_off: false,
-                tls: None,
-                started: claim.received,
-                duration: Duration::ZERO,
-            };
+            let outcome = Attempt { declined: status == Some(409), ..failed(class, status, &claim) };
             let (decision, alone) = follow(&outcome, &claim, &policy, events, 0.5);
             assert_eq!(
                 (decision.verdict, alone),

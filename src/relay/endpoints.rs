@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tracing::warn;
+
 use crate::delivery::{Endpoint, EndpointError, Named};
 use crate::identity::Identities;
 use crate::model::{Claim, Subscription};
@@ -64,7 +66,7 @@ impl Endpoints {
         ids
     }
 
-    /// Takes note of what was read.
+    /// Takes note of what was read; a subscription without a signing secret is told.
     pub(super) fn learn(
         &mut self,
         subscriptions: Vec<Subscription>,
@@ -76,6 +78,14 @@ impl Endpoints {
             self.known.clear();
         }
         for subscription in subscriptions {
+            if subscription.secrets.is_empty() {
+                warn!(
+                    subscription = subscription.id,
+                    "it has no signing secret, and its POSTs go out without a signature: select \
+                     outbox.rotate_signing_secret({})",
+                    subscription.id
+                );
+            }
             let endpoint = Endpoint::new(&subscription, identities, secrets, named);
             self.known.insert(subscription.id, Arc::new(Known { subscription, endpoint }));
         }

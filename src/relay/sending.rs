@@ -141,9 +141,8 @@ fn tell(
     let class = class.map_or("none", Class::as_str);
     let error = error.unwrap_or_default();
     match verdict {
-        Verdict::Delivered | Verdict::Cancelled => {
-            debug!(delivery, attempt, subscription, event_type, events, "delivered");
-        }
+        Verdict::Delivered => debug!(delivery, attempt, subscription, event_type, events, "delivered"),
+        Verdict::Cancelled => debug!(delivery, attempt, subscription, event_type, "cancelled"),
         Verdict::Retry(pause) => {
             warn!(delivery, attempt, subscription, event_type, events, ?pause, "failed, will retry: {error}");
         }

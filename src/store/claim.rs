@@ -59,7 +59,7 @@ impl Store {
                 "select delivery, attempt, retry_base, subscription, version, event_slot, event_id, event_type, \
                  webhook_id, body, body_error, traceparent, trace_id, headers::text as headers, occurred_at, \
                  aged_from, claimed_at, ordered, seq, previous_event, previous_seq, format, attributes::text as attributes, \
-                 copied::text as copied, batch from outbox.claim($1, $2, $3, $4, $5, $6, $7, $8)",
+                 copied::text as copied, batch, lease from outbox.claim($1, $2, $3, $4, $5, $6, $7, $8)",
                 &[
                     (&relay, Type::TEXT),
                     (&wanted.free, Type::INT4),
@@ -134,6 +134,7 @@ fn claim(row: &Row, asked: Instant, received: Instant) -> Claim {
         aged_from: row.get("aged_from"),
         claimed_at: row.get("claimed_at"),
         asked,
+        lease: Duration::try_from_secs_f64(row.get("lease")).unwrap_or_default(),
         received,
     }
 }

@@ -363,7 +363,7 @@ CREATE FUNCTION outbox.choose_subscriptions(subscription bigint, subscriptions b
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[] DEFAULT '{}'::integer[], others_limit integer DEFAULT NULL::integer, busy_only boolean DEFAULT false) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint, format text, attributes jsonb, copied jsonb, batch integer)
+CREATE FUNCTION outbox.claim(relay text, free integer, busy bigint[], busy_running integer[], start_after bigint, busy_limits integer[] DEFAULT '{}'::integer[], others_limit integer DEFAULT NULL::integer, busy_only boolean DEFAULT false) RETURNS TABLE(delivery bigint, attempt integer, retry_base integer, subscription bigint, version integer, event_slot smallint, event_id bigint, event_type text, webhook_id text, body text, body_error text, traceparent text, trace_id text, headers jsonb, occurred_at double precision, aged_from double precision, claimed_at double precision, ordered boolean, seq bigint, previous_event bigint, previous_seq bigint, format text, attributes jsonb, copied jsonb, batch integer, lease double precision)
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -715,6 +715,14 @@ CREATE FUNCTION outbox.probe_id(relation regclass, id text) RETURNS regclass
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
+CREATE FUNCTION outbox.probes(subscription bigint, moment timestamp with time zone, room integer) RETURNS TABLE(id bigint, object_key bigint, too_old boolean)
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET plan_cache_mode TO 'force_generic_plan'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET jit TO 'off'
+    AS ...;
 CREATE FUNCTION outbox.purge_old(moment timestamp with time zone DEFAULT clock_timestamp(), batch integer DEFAULT 5000, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) RETURNS record
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -920,7 +928,7 @@ CREATE FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], at
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) RETURNS void
+CREATE FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -1393,7 +1401,8 @@ CREATE TABLE outbox.delivery (
     object_key bigint,
     since timestamp with time zone,
     lane bigint,
-    alone boolean DEFAULT false NOT NULL
+    alone boolean DEFAULT false NOT NULL,
+    CONSTRAINT what_is_parked_has_no_lease CHECK (((due_at < 'infinity'::timestamp with time zone) OR (leased_by IS NULL)))
 )
 WITH (fillfactor='85', autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_insert_scale_factor='0.2', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0.1');
 CREATE TABLE outbox.subscription_health (
@@ -2299,6 +2308,17 @@ CREATE TABLE outbox.signing_key (
     CONSTRAINT reference_is_a_plain_name CHECK ((reference ~ '^[a-z][a-z0-9_.-]{0,62}$'::text)),
     CONSTRAINT secret_is_1_to_512_bytes CHECK (((length(secret) >= 1) AND (length(secret) <= 512)))
 );
+CREATE VIEW outbox.signing AS
+ SELECT s.id AS subscription,
+    s.subscriber,
+    s.status,
+    k.kind,
+    k.reference,
+    k.created_at,
+    k.retires_at
+   FROM (outbox.subscription s
+     LEFT JOIN outbox.signing_key k ON (((k.subscription = s.id) AND ((k.retires_at IS NULL) OR (k.retires_at > clock_timestamp())))))
+  WHERE (s.status <> 'gone'::text);
 ALTER TABLE outbox.signing_key ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME outbox.signing_key_id_seq
     START WITH 1
@@ -2503,6 +2523,7 @@ CREATE INDEX delivery_by_lane ON outbox.delivery USING btree (subscription, lane
 CREATE INDEX delivery_by_object ON outbox.delivery USING btree (subscription, object_key) WHERE (object_key IS NOT NULL);
 CREATE INDEX delivery_ready ON outbox.delivery USING btree (subscription, due_at, id);
 CREATE INDEX delivery_ready_in_order ON outbox.delivery USING btree (subscription, due_at, id) WHERE (lane IS NOT NULL);
+CREATE INDEX delivery_under_way_in_order ON outbox.delivery USING btree (subscription, lane) WHERE ((lane IS NOT NULL) AND (leased_by IS NOT NULL));
 CREATE INDEX event_by_object ON ONLY outbox.event USING btree (object, object_id, id);
 CREATE INDEX event_0_object_object_id_id_idx ON outbox.event_0 USING btree (object, object_id, id);
 CREATE INDEX event_1_object_object_id_id_idx ON outbox.event_1 USING btree (object, object_id, id);
@@ -2874,6 +2895,7 @@ REVOKE ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions tex
 GRANT ALL ON FUNCTION outbox.probe_conditions(relation regclass, conditions text[]) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.probe_id(relation regclass, id text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.probe_id(relation regclass, id text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.probes(subscription bigint, moment timestamp with time zone, room integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_relay;
 GRANT ALL ON FUNCTION outbox.purge_old(moment timestamp with time zone, batch integer, OUT letters bigint, OUT events bigint, OUT attempts bigint, OUT keys bigint) TO outbox_admin;
@@ -2956,7 +2978,7 @@ REVOKE ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret tex
 GRANT ALL ON FUNCTION outbox.set_signing_secret(subscription bigint, secret text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb, OUT dead bigint[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.settle(relay text, again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_slots smallint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], responses text[], outcomes text[], retries_in_ms double precision[], holds_ms double precision[], tls text[], alones boolean[], followers boolean[], OUT late integer, OUT changes jsonb, OUT dead bigint[]) TO outbox_relay;
-REVOKE ALL ON FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], error_classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION outbox.settle_breaker(subscriptions bigint[], deliveries bigint[], classes text[], ages_ms double precision[], durations_ms double precision[], holds_ms double precision[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_gone(subscriptions bigint[], ages_ms double precision[], outcomes text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_health(again boolean, deliveries bigint[], attempts integer[], subscriptions bigint[], event_ids bigint[], ages_ms double precision[], durations_ms double precision[], classes text[], statuses integer[], error_classes text[], errors text[], outcomes text[], holds_ms double precision[], OUT changes jsonb, OUT fatal bigint[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.settle_lanes(deliveries bigint[], attempts integer[], outcomes text[]) FROM PUBLIC;
@@ -3129,6 +3151,8 @@ GRANT SELECT ON TABLE outbox.sealing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.setting TO outbox_reader;
 GRANT SELECT,UPDATE ON TABLE outbox.setting TO outbox_admin;
 GRANT DELETE ON TABLE outbox.signing_key TO outbox_admin;
+GRANT SELECT ON TABLE outbox.signing TO outbox_reader;
+GRANT SELECT ON TABLE outbox.signing TO outbox_admin;
 GRANT SELECT ON TABLE outbox.subscriber TO outbox_reader;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE outbox.subscriber TO outbox_admin;
 GRANT SELECT ON TABLE outbox.turn TO outbox_reader;

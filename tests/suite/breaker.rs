@@ -178,6 +178,109 @@ fn a_probe_that_is_lost_or_given_back_is_followed_by_another() {
     assert_eq!(db.psql(claim), "1");
 }
 
+/// A relay that is stopped, stood still or failed itself says nothing of the subscriber.
+#[test]
+fn what_ends_by_the_relays_own_doing_is_no_failure_of_the_subscriber() {
+    let db = outbox("breaker_ours", 40);
+    db.psql("update outbox.subscription set severity_thresholds = '{1 s, 2 s, 3 s}'");
+    for word in ["stopped", "lease", "settings", "panic"] {
+        assert_eq!(db.psql(&format!("select post(5, 'unknown', word => '{word}')")), "5");
+        assert_eq!(
+            db.psql(
+                "select s.status, coalesce(h.consecutive_failures, 0), h.failing_since, h.held_until
+                 from outbox.subscription s left join outbox.subscription_health h on h.subscription = s.id"
+            ),
+            "active|0||",
+            "{word}"
+        );
+    }
+    assert_eq!(
+        db.psql("select count(*) from outbox.attempt where class = 'unknown'"),
+        "20",
+        "it is on record"
+    );
+    // A probe that came to nothing by it makes room for another.
+    db.psql("select post(3, 'not_sent'), pass()");
+    assert_eq!(db.psql("select post(9, 'unknown', word => 'lease')"), "1");
+    assert_eq!(db.psql("select opened, s from held"), "1|");
+    assert_eq!(db.psql("select post(9, 'delivered'), opened from held"), "1|1");
+    assert_eq!(db.psql("select opened from held"), "0");
+}
+
+/// What began before the endpoint was changed tells of the one before.
+#[test]
+fn what_the_former_endpoint_says_holds_nothing_back() {
+    let db = outbox("breaker_former", 10);
+    db.psql("select count(*) from outbox.claim('r', 4, '{}', '{}', 0)");
+    db.psql("update outbox.subscription set url = 'https://new.example/'");
+    let former =
+        "select report(d, 'rejected', hold_ms => 86400000) from outbox.delivery d where leased_by = 'r'";
+    // They began when they were claimed.
+    let began = "alter function report(outbox.delivery, text, float8, text) rename to report_now;
+        create function report(c outbox.delivery, class text, hold_ms float8 default null, word text default null) returns int
+        language sql as $$
+            select (outbox.settle('r', false, array[c.id], array[c.attempt], array[c.subscription], array[c.event_slot],
+                array[c.event_id], '{60000}', '{50000}', array[class], array[429], array[word], array['words'], '{null}',
+                '{null}', '{3600000}', array[hold_ms])).late $$";
+    db.psql(began);
+    db.psql(former);
+    assert_eq!(db.psql("select count(*) from outbox.attempt where status = 429"), "4");
+    assert_eq!(db.psql("select status from outbox.subscription"), "active");
+    assert_eq!(db.psql("select count(*) from held where opened > 0 or why is not null"), "0");
+    // A success is one, wherever it was.
+    db.psql("select count(*) from outbox.claim('r', 1, '{}', '{}', 0)");
+    db.psql("select report(d, 'delivered') from outbox.delivery d where leased_by = 'r'");
+    assert_eq!(db.psql("select last_success_at is not null from outbox.subscription_health"), "t");
+    // What the new one says, which began after the change.
+    db.psql("select count(*) from outbox.claim('r', 1, '{}', '{}', 0)");
+    db.psql(
+        "select report_now(d, 'rejected', hold_ms => 86400000) from outbox.delivery d where leased_by = 'r'",
+    );
+    assert_eq!(db.psql("select why from held"), "retry-after");
+}
+
+/// After an outage most of what waits may be of no use any more: it ends many at a time, and the probe is one that is.
+#[test]
+fn what_is_too_old_is_no_probe_and_does_not_wait_for_one() {
+    for (limit, settings) in
+        [("ttl", ""), ("max_age", ""), ("ttl", ", batch_max => 5"), ("ttl", ", ordering => 'object'")]
+    {
+        let db = outbox("breaker_old", 0);
+        db.psql(&format!(
+            "select outbox.subscribe('a', 'A', 'https://e.com/', breaker_after => 3, concurrency => 20{settings});
+             update outbox.subscription set {limit} = '1 min';
+             select count(outbox.emit('A')) from generate_series(1, 100);
+             select post(3, 'not_sent'), pass();
+             update outbox.event set occurred_at = occurred_at - interval '1 h';
+             update outbox.delivery set due_at = clock_timestamp();
+             select outbox.emit('A')"
+        ));
+        let claim = "select count(*), count(*) filter (where event_id = 101), count(batch)
+            from outbox.claim('r', 50, '{}', '{}', 0)";
+        let batches = i32::from(settings.contains("batch"));
+        assert_eq!(db.psql(claim), format!("21|1|{batches}"), "{limit}{settings}");
+        let probe =
+            "select d.event_id from outbox.subscription_health h join outbox.delivery d on d.id = h.probe";
+        assert_eq!(db.psql(probe), "101", "{limit}{settings}");
+        assert_eq!(db.psql("select count(*) from outbox.claim('r', 50, '{}', '{}', 0)"), "0");
+        // They end, as a relay says it, and the probe is still the probe.
+        let end = "select outbox.settle('r', false, array[d.id], array[d.attempt], array[d.subscription], array[d.event_slot],
+                array[d.event_id], '{0}', '{null}', '{null}', '{null}', '{null}', '{null}', '{null}', '{expired}', '{null}')
+            from outbox.delivery d where d.leased_by = 'r' and d.event_id < 101";
+        db.psql(end);
+        assert_eq!(db.psql(&format!("{probe}; select count(*) from outbox.delivery")), "101\n81");
+        assert_eq!(db.psql("select count(*) from outbox.claim('r', 50, '{}', '{}', 0)"), "0");
+        db.psql("select report(d, 'not_sent') from outbox.delivery d where d.event_id = 101; select pass()");
+        // None that is not too old: they end all the same, and the next one that comes is the probe.
+        assert_eq!(db.psql(claim), "20|0|0", "{limit}{settings}");
+        assert_eq!(db.psql(&probe.replace("select d.event_id", "select count(*)")), "0", "{limit}{settings}");
+        db.psql(end);
+        db.psql("select outbox.emit('A')");
+        assert_eq!(db.psql("select count(*) from outbox.claim('r', 50, '{}', '{}', 0)"), "21");
+        assert_eq!(db.psql(probe), "102", "{limit}{settings}");
+    }
+}
+
 #[test]
 fn a_subscriber_that_asks_to_be_left_alone_is() {
     let db = outbox("breaker_retry_after", 10);

@@ -55,7 +55,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 18] = [
+const MENDED: [(&str, &str, &str); 19] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -115,6 +115,11 @@ const MENDED: [(&str, &str, &str); 18] = [
              delete from outbox.delivery",
         "warning subscriptions",
         "1 delivery of subscription 1 of acme given up",
+    ),
+    (
+        "delete from outbox.signing_key where subscription = 1",
+        "warning subscriptions",
+        "subscription 1 of acme has no signing secret",
     ),
     (
         "update outbox.setting set http_allowed = true; delete from outbox.delivery;

@@ -4,6 +4,7 @@
 //! | fault of a subscriber | test |
 //! |---|---|
 //! | refuses connections | mistakes: a_place_where_nobody_is, tls: an_endpoint_that_cannot_be_reached |
+//! | no route to it | here: a_host_without_a_way_to_it_is_told_as_that |
 //! | swallows the connection | here: a_connection_that_is_swallowed_ends_with_the_connect_deadline |
 //! | name unknown, slow, empty, flapping, rebinding | mistakes, tls; src/delivery/dial/tests.rs |
 //! | head never comes, drips, endless 1xx | relay: the_deadline_ends_an_attempt_however_the_subscriber_drags_it_out |
@@ -19,6 +20,7 @@
 //! | a proxy in the environment | addresses: a_proxy_in_the_environment_is_not_asked |
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -26,7 +28,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{HASTY, Stage, text};
+use crate::stage::{HASTY, Stage, outboxd, text};
 use crate::support::{Duplex, RawReceiver, read_request};
 
 /// What the receivers of a test have done, and until when they hold on to what they hold.
@@ -311,6 +313,22 @@ fn a_connection_that_is_swallowed_ends_with_the_connect_deadline() {
     // Only those that filled it are in the queue.
     let limit = Duration::from_millis(50);
     assert!(TcpStream::connect_timeout(&address, limit).is_err() && !waiting.is_empty());
+}
+
+/// The kernel opens no TCP connection to a group, whatever the routes of the machine: as where there is no route.
+#[test]
+fn a_host_without_a_way_to_it_is_told_as_that() {
+    let stage = stage("hostile_no_way");
+    let id = subscribe(&stage, "http://224.0.0.1/", "max_attempts => 1");
+    stage.db.psql(&format!("select outbox.ping({id})"));
+    let (url, allowed) = (stage.db.url(), ("OUTBOXD_ALLOW_ADDRESS", "224.0.0.0/4"));
+    outboxd().run(&["run", "--once", "--database-url", &url], &[allowed]);
+    let row = stage.attempts().remove(0);
+    assert_eq!((text(&row, "class"), text(&row, "error_class")), ("not_sent", "connect"), "{row}");
+    assert!(text(&row, "error").contains("this machine has no way there"), "{row}");
+    let address: SocketAddr = ([224, 0, 0, 1], 80).into();
+    let unreachable = TcpStream::connect_timeout(&address, Duration::from_secs(5)).unwrap_err();
+    assert_eq!(unreachable.kind(), ErrorKind::NetworkUnreachable);
 }
 
 /// The framing of a request is the relay's own, whatever was put into a row behind the back of the check.

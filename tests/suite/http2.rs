@@ -2,12 +2,13 @@
 //! the connection under it is gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::stage::{HASTY, LOCAL, SOON, Stage, text};
 use crate::support::{
     Authority, Duplex, Gate, RawReceiver, Receiver, ReceiverOptions, Reply, SslVersion, TlsOptions,
-    verify_signature,
+    read_request, verify_signature,
 };
 
 fn options(stage: &Stage) -> TlsOptions {
@@ -150,8 +151,11 @@ fn answer(stream: u8) -> Vec<u8> {
     vec![0, 0, 1, 1, 5, 0, 0, 0, stream, 0x88]
 }
 
-fn go_away(last_stream: u8) -> Vec<u8> {
-    vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, last_stream, 0, 0, 0, 0]
+/// The end of a connection, and words of the subscriber's.
+fn go_away(last_stream: u8, words: &str) -> Vec<u8> {
+    let length = u16::try_from(8 + words.len()).unwrap().to_be_bytes();
+    let head = [0, length[0], length[1], 7, 0, 0, 0, 0, 0, 0, 0, 0, last_stream, 0, 0, 0, 0];
+    [&head, words.as_bytes()].concat()
 }
 
 /// Reads frames until the last of a request came: `END_STREAM` on this stream. Acknowledges settings on the way.
@@ -202,7 +206,7 @@ fn what_came_after_the_last_stream_of_a_closing_connection_is_sent_on_another() 
         assert!(read_to(connection, 1));
         connection.write_all(&answer(1)).unwrap();
         assert!(read_to(connection, 3));
-        connection.write_all(&go_away(1)).unwrap();
+        connection.write_all(&go_away(1, "")).unwrap();
         connection.flush().unwrap();
         read_to(connection, 0xff);
     });
@@ -214,6 +218,65 @@ fn what_came_after_the_last_stream_of_a_closing_connection_is_sent_on_another() 
     stage.wait_until_drained();
     assert_eq!(receiver.connections(), 2);
     assert_eq!(stage.count("outbox.attempt where class = 'delivered' and attempt = 1"), 2);
+}
+
+/// A subscriber of several servers, one of which takes HTTP/1.1 only: the request is one of that protocol then.
+#[test]
+fn what_goes_on_over_http_1_after_all_is_a_request_of_http_1() {
+    let stage = Stage::new("http2_then_1");
+    let tls = TlsOptions::new(stage.authority.server(&LOCAL)).http2_at_first(1);
+    let (connections, seen) = (AtomicUsize::new(0), Arc::new(Mutex::new(String::new())));
+    let request = Arc::clone(&seen);
+    let receiver = RawReceiver::start(Some(&tls), move |connection| {
+        if connections.fetch_add(1, Ordering::SeqCst) > 0 {
+            *request.lock().unwrap() = String::from_utf8_lossy(&read_request(connection)).into_owned();
+            return connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        }
+        begin(connection);
+        assert!(read_to(connection, 1));
+        connection.write_all(&answer(1)).unwrap();
+        assert!(read_to(connection, 3));
+        connection.write_all(&go_away(1, "")).unwrap();
+        connection.flush().unwrap();
+        read_to(connection, 0xff);
+    });
+    subscribe(&stage, &receiver.url("/hook?a=1"), "");
+    let _relay = stage.relay();
+    stage.emit(1);
+    stage.wait_until_drained();
+    stage.emit(1);
+    stage.wait_until_drained();
+    assert_eq!(stage.count("outbox.attempt where class = 'delivered' and attempt = 1"), 2);
+    let seen = seen.lock().unwrap().to_lowercase();
+    assert!(seen.starts_with("post /hook?a=1 http/1.1\r\n"), "{seen}");
+    assert!(seen.contains(&format!("\r\nhost: localhost:{}\r\n", receiver.port())), "{seen}");
+}
+
+/// The text in a GOAWAY is the subscriber's own: it may be our request, of any length, or look like what TLS says.
+#[test]
+fn nothing_is_repeated_or_believed_of_what_a_subscriber_says_when_it_goes_away() {
+    let stage = Stage::new("http2_words");
+    for words in ["alert certificate required: Hunter2-secret".to_owned(), "Hunter2".repeat(2000)] {
+        for last_stream in [0, 1] {
+            let words = words.clone();
+            let receiver = RawReceiver::start(Some(&options(&stage)), move |connection| {
+                begin(connection);
+                assert!(read_to(connection, 1));
+                connection.write_all(&go_away(last_stream, &words)).unwrap();
+                connection.flush().unwrap();
+                read_to(connection, 0xff);
+            });
+            let id = subscribe(&stage, &receiver.url("/"), ", max_attempts => 1");
+            stage.db.psql(&format!("select outbox.ping({id})"));
+            let log = stage.once().stderr;
+            let row = stage.attempts().pop().unwrap();
+            let expected = [("not_sent", "http2_go_away"), ("unknown", "connection_lost")];
+            assert_eq!((text(&row, "class"), text(&row, "error_class")), expected[usize::from(last_stream)]);
+            assert!(!row.to_string().contains("Hunter2") && !log.contains("Hunter2"), "{row} {log}");
+            assert!(text(&row, "error").len() < 600, "{row}");
+            stage.db.psql(&format!("select outbox.unsubscribe({id})"));
+        }
+    }
 }
 
 #[test]
@@ -228,7 +291,7 @@ fn what_a_connection_ends_with_says_what_can_have_been_seen() {
             1 => {
                 begin(connection);
                 assert!(read_to(connection, 1));
-                connection.write_all(&go_away(0)).unwrap();
+                connection.write_all(&go_away(0, "")).unwrap();
                 connection.flush().unwrap();
                 read_to(connection, 0xff);
             }
@@ -236,7 +299,7 @@ fn what_a_connection_ends_with_says_what_can_have_been_seen() {
             2 => {
                 begin(connection);
                 assert!(read_to(connection, 1));
-                connection.write_all(&go_away(1)).unwrap();
+                connection.write_all(&go_away(1, "")).unwrap();
             }
             // It says nothing.
             3 => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::stage::{HASTY, LOCAL, Stage, outboxd, text};
-use crate::support::{Receiver, ReceiverOptions, Reply};
+use crate::support::{Receiver, ReceiverOptions, Reply, Request, TlsOptions};
 
 const CLIENT_SECRET: &str = "marker client/secret";
 
@@ -117,4 +117,40 @@ fn a_token_is_used_up_before_it_ends_and_none_is_an_attempt_that_was_not_sent() 
         assert!(!row.to_string().contains("marker") && !row.to_string().contains("Basic"), "{row}");
     }
     assert_eq!(stage.receiver.count(), 3, "nothing more was sent");
+}
+
+#[test]
+fn posts_that_share_a_connection_share_a_token_as_well() {
+    let stage = Stage::new("oauth_http2");
+    let endpoint = tokens(&stage, 3600);
+    let tls = TlsOptions::new(stage.authority.server(&LOCAL)).require_client(&stage.authority.pem()).http2();
+    let subscriber = Receiver::start(&ReceiverOptions::tls(tls));
+    let auth = format!(
+        "http2 => true, concurrency => 8, {HASTY}, auth => '{{\"type\": \"oauth2\", \"token_url\": \"{}\", \
+         \"client_id\": \"us\", \"secret\": \"acme\"}}'",
+        endpoint.url("/token")
+    );
+    stage.subscribe_url(&subscriber.url("/hook"), &auth);
+    stage.emit(20);
+    assert!(run(&stage).starts_with("delivered 20,"));
+    let bearers = |requests: &[Request]| -> Vec<String> {
+        let header = |request: &Request| request.header("authorization").unwrap().to_owned();
+        assert!(requests.iter().all(|request| request.version == "HTTP/2.0"), "{requests:?}");
+        requests.iter().map(header).collect()
+    };
+    assert_eq!(bearers(&subscriber.requests()), ["Bearer token-1"; 20]);
+    assert_eq!((endpoint.count(), subscriber.connections()), (1, 1));
+
+    subscriber.clear();
+    subscriber.reply_with(|request, _| match request.header("authorization") {
+        Some("Bearer token-3") => Reply::default(),
+        _ => Reply::status(401),
+    });
+    stage.emit(1);
+    run(&stage);
+    assert_eq!(
+        bearers(&subscriber.requests()),
+        ["Bearer token-2", "Bearer token-3"],
+        "a relay that starts has none"
+    );
 }

@@ -323,7 +323,9 @@ async fn a_barrier_waits_for_whoever_may_still_commit_a_lower_event() {
     older.execute("commit").await;
     db.wait_until_async("select got(1) = '1'", SOON).await;
     db.wait_until_async("select got(3) = '1,2'", SOON).await;
-    assert_eq!(db.psql("select got(2)"), "2,1");
+    assert_eq!(db.psql("select got(2)"), "2", "one at a time, whatever came late");
+    db.psql("select done(2, sub => 2)");
+    db.wait_until_async("select got(2) = '2,1'", SOON).await;
     db.psql("select done(1)");
     db.wait_until_async("select got(1) = '1,2'", SOON).await;
     // Whoever begins later does not matter.
@@ -336,6 +338,96 @@ async fn a_barrier_waits_for_whoever_may_still_commit_a_lower_event() {
     db.wait_until_async("select got(1) = '1,2,3'", SOON).await;
     let refused = db.try_psql("update outbox.subscription set ordering = 'none' where id = 1").unwrap_err();
     assert!(refused.message.contains("barrier_needs_an_order"), "{refused:?}");
+}
+
+/// What is retried, or came late, may be lower than what is being sent: it waits until that has ended, or its lease has.
+#[test]
+fn what_rises_below_a_post_under_way_waits_for_its_end() {
+    let db = ordered("order_below", "ordering => 'object', on_exhausted => 'skip'");
+    db.psql("select count(publish('{}', 'a')) from generate_series(1, 5)");
+    play(
+        &db,
+        &[
+            ("select take()", "1"),
+            ("select done(1, 'dead')", "0"),
+            ("select take()", "2"),
+            ("select count(outbox.retry(delivery)) from outbox.dead_letter", "1"),
+            ("select take()", "-"),
+            ("select outbox.next_due(0) <= 100", "t"),
+            ("select done(2, null)", "0"),
+            ("select take()", "1"),
+            ("select take()", "-"),
+            ("select done(1, 'dead')", "0"),
+            ("select take()", "2"),
+            ("select count(outbox.retry(delivery)) from outbox.dead_letter", "1"),
+            ("select take()", "-"),
+        ],
+    );
+    // The relay that had it is gone.
+    db.psql("update outbox.delivery set due_at = clock_timestamp() where leased_by is not null");
+    play(
+        &db,
+        &[("select take()", "1"), ("select done(1)", "0"), ("select take()", "2"), ("select done(2)", "0")],
+    );
+    play(&db, &[("select take()", "3"), ("select done(3)", "0"), ("select take()", "4")]);
+}
+
+/// An event with a `due_at` to come has its place when it is due; until then it holds up nobody.
+#[test]
+fn a_delayed_event_takes_its_place_when_it_is_due() {
+    for ordering in ["object", "strict"] {
+        let db = ordered("order_delayed", &format!("ordering => '{ordering}'"));
+        db.psql(
+            "select publish('{}', 'a');
+             update outbox.delivery set due_at = clock_timestamp() + interval '20 s';
+             select publish('{}', 'a'), publish('{}', 'a')",
+        );
+        play(
+            &db,
+            &[
+                ("select take()", "2"),
+                ("select take()", "-"),
+                ("select due_at > now() and lane is null from outbox.delivery where event_id = 1", "t"),
+            ],
+        );
+        db.psql("update outbox.delivery set due_at = clock_timestamp() where event_id = 1");
+        play(
+            &db,
+            &[
+                ("select take()", "-"),
+                ("select done(2)", "0"),
+                ("select take()", "1"),
+                ("select done(1)", "0"),
+                ("select take()", "3"),
+            ],
+        );
+    }
+}
+
+/// Who asks for an order while things are under way: what a relay has lost waits for its turn like all, and nobody has it
+/// any more; what waits to be tried again is not passed by what came after it.
+#[test]
+fn what_was_lost_or_failed_before_there_was_an_order_has_its_turn() {
+    let db = ordered("order_begun", "ordering => 'none'");
+    db.psql("select count(publish('{}', 'a')) from generate_series(1, 4)");
+    db.psql("select take()");
+    db.psql(
+        "update outbox.delivery set due_at = clock_timestamp() where event_id in (2, 4);
+         update outbox.delivery set due_at = clock_timestamp() + interval '1 h', leased_by = null where event_id = 1;
+         update outbox.subscription set ordering = 'object'",
+    );
+    assert_eq!(db.psql("select take()"), "-", "3 is under way");
+    db.psql("select done(3)");
+    assert_eq!(db.psql("select take()"), "1");
+    let parked =
+        "select string_agg(concat(event_id, due_at = 'infinity', leased_by is null), ' ' order by event_id)
+        from outbox.delivery where event_id <> 1";
+    assert_eq!(db.psql(parked), "2tt 4tt");
+    assert_eq!(db.psql("select outbox.skip(id, 'no') from outbox.delivery where event_id = 4"), "skipped");
+    play(
+        &db,
+        &[("select done(1)", "0"), ("select take()", "2"), ("select done(2)", "0"), ("select open()", "-")],
+    );
 }
 
 /// An event that relays have yet to make deliveries of comes before those above it.

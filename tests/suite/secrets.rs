@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use crate::ops_client::Ops;
 use crate::stage::{HASTY, LOCAL, SOON, Stage, outboxd, text};
-use crate::support::{Receiver, ReceiverOptions, RelayProcess, Reply, Request, write_identity};
+use crate::support::{Receiver, ReceiverOptions, RelayProcess, Reply, Request, TlsOptions, write_identity};
 
 fn auth(json: &str) -> String {
     format!("auth => '{json}', {HASTY}")
@@ -225,6 +225,30 @@ fn secrets_of_the_relay_turn_up_in_no_log_no_table_and_no_session() {
     for (place, content) in [("log", &log), ("sessions", &sessions), ("metrics", &metrics)] {
         assert!(!content.contains(PAYLOAD), "the payload is in the {place}");
     }
+}
+
+#[test]
+fn over_http_2_they_turn_up_in_no_log_either() {
+    let stage = Stage::new("no_secrets_http2");
+    let (folder, marker) = (tempfile::tempdir().unwrap(), MARKERS[0].1);
+    fs::write(folder.path().join("bearer"), marker).unwrap();
+    let tls = TlsOptions::new(stage.authority.server(&LOCAL)).require_client(&stage.authority.pem());
+    let receiver = Receiver::start(&ReceiverOptions::tls(tls.http2()));
+    receiver.reply_with(|request, nth| Reply::status(if nth == 1 { 401 } else { 200 }).body(echo(request)));
+    let auth = auth(r#"{"type": "bearer", "secret": "bearer"}"#);
+    stage.subscribe_url(&receiver.url("/"), &format!("http2 => true, {auth}"));
+    let relay = relay(&stage, &["--secrets", folder.path().to_str().unwrap(), "--log", "trace"], &[]);
+    stage.emit(1);
+    stage.wait_until_drained();
+    relay.signal("TERM");
+    relay.wait(SOON);
+    let sent = receiver.requests();
+    assert!(sent.len() == 2 && sent.iter().all(|request| request.version == "HTTP/2.0"), "{sent:?}");
+    assert!(sent[0].header("authorization").unwrap().contains(marker));
+    let log = relay.lines().join("\n");
+    assert!(log.contains("TRACE") && log.contains("delivered"), "at trace level");
+    assert_eq!(log.lines().find(|line| line.contains(marker)), None);
+    assert_eq!(stage.count("outbox.attempt where response like '%[secret]%'"), 2);
 }
 
 /// Every column of every table and view that a role may read, as text.

@@ -122,3 +122,34 @@ fn definer_functions_fix_their_search_path_and_are_not_for_everybody() {
     );
     assert_eq!(loose, "");
 }
+
+#[test]
+fn signing_says_what_signs_and_until_when() {
+    let db = installed("view_signing");
+    db.psql(
+        "select outbox.subscribe(name, '*', 'https://e.com/', secret => secret) from (values
+             ('both', null), ('named', 'ref:acme-signing'), ('none', null), ('retired', null)) as s (name, secret);
+         select outbox.rotate_signing_secret(id, '1 day') from outbox.subscription where subscriber = 'both';
+         delete from outbox.signing_key k using outbox.subscription s
+         where s.id = k.subscription and s.subscriber = 'none';
+         update outbox.signing_key k set retires_at = clock_timestamp() from outbox.subscription s
+         where s.id = k.subscription and s.subscriber = 'retired'",
+    );
+    assert_eq!(
+        db.psql(
+            "select subscriber, status, kind, reference, created_at < clock_timestamp(),
+                 retires_at between clock_timestamp() + '23 hours' and clock_timestamp() + '1 day'
+             from outbox.signing order by subscription, retires_at"
+        ),
+        "both|active|v1||t|t\n\
+         both|active|v1||t|\n\
+         named|active|reference|acme-signing|t|\n\
+         none|active||||\n\
+         retired|active||||"
+    );
+    let columns = "select string_agg(attname, ' ' order by attnum) from pg_attribute
+        where attrelid = 'outbox.signing'::regclass";
+    assert_eq!(db.psql(columns), "subscription subscriber status kind reference created_at retires_at");
+    db.psql("delete from outbox.subscription");
+    assert_eq!(db.psql("select count(*) from outbox.signing"), "0");
+}

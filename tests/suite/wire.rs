@@ -141,7 +141,8 @@ fn two_secrets_give_two_signatures_and_none_gives_no_header() {
     stage.once();
     stage.db.psql("delete from outbox.signing_key; update outbox.subscription set updated_at = updated_at");
     stage.emit(1);
-    stage.once();
+    let told = stage.once().stderr;
+    assert!(told.contains("it has no signing secret, and its POSTs go out without a signature"), "{told}");
     let requests = stage.receiver.requests();
     verify_signature(&old, &requests[0]).unwrap();
     verify_signature("whsec_bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=", &requests[0]).unwrap();

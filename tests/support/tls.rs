@@ -1,5 +1,7 @@
 //! The TLS side of the receivers. `native_tls` cannot ask a client for a certificate; OpenSSL can.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::ssl::{AlpnError, SslAcceptor, SslMethod, SslRef, SslVerifyMode, SslVersion};
@@ -16,7 +18,8 @@ pub struct TlsOptions {
     client_required: bool,
     min: SslVersion,
     max: SslVersion,
-    http2: bool,
+    /// On how many connections HTTP/2 is taken.
+    http2: usize,
 }
 
 impl TlsOptions {
@@ -28,7 +31,7 @@ impl TlsOptions {
             client_required: false,
             min: SslVersion::TLS1_2,
             max: SslVersion::TLS1_3,
-            http2: false,
+            http2: 0,
         }
     }
 
@@ -56,7 +59,14 @@ impl TlsOptions {
     /// Takes HTTP/2 from clients that offer it.
     #[must_use]
     pub fn http2(mut self) -> Self {
-        self.http2 = true;
+        self.http2 = usize::MAX;
+        self
+    }
+
+    /// Takes HTTP/2 on so many connections, and then no more.
+    #[must_use]
+    pub fn http2_at_first(mut self, connections: usize) -> Self {
+        self.http2 = connections;
         self
     }
 
@@ -75,9 +85,12 @@ impl TlsOptions {
         builder.set_max_proto_version(Some(self.max)).expect("the version is known");
         // Without it OpenSSL refuses to resume a session that had a client certificate.
         builder.set_session_id_context(b"receiver").expect("a short context");
-        if self.http2 {
-            builder.set_alpn_select_callback(|_, offered| {
-                openssl::ssl::select_next_proto(b"\x02h2", offered).ok_or(AlpnError::NOACK)
+        if self.http2 > 0 {
+            let (connections, at_first) = (AtomicUsize::new(0), self.http2);
+            builder.set_alpn_select_callback(move |_, offered| {
+                let taken = connections.fetch_add(1, Ordering::SeqCst) < at_first;
+                let protocol: &[u8] = if taken { b"\x02h2" } else { b"\x08http/1.1" };
+                openssl::ssl::select_next_proto(protocol, offered).ok_or(AlpnError::NOACK)
             });
         }
         if let Some(pem) = &self.client_ca_pem {

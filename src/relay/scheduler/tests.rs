@@ -1,6 +1,6 @@
 //! Numbers in, numbers out.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 
@@ -20,6 +20,7 @@ fn claim(subscription: i64) -> Claim {
         aged_from: None,
         claimed_at: 0.0,
         asked: Instant::now(),
+        lease: Duration::from_hours(1),
         received: Instant::now(),
     }
 }

@@ -1,6 +1,6 @@
 //! The table of the policy, row by row.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::schedule::{Backoff, Pauses, Schedule};
@@ -25,6 +25,7 @@ fn claim(age: Duration) -> Claim {
         aged_from: Some(1000.0),
         claimed_at: 1000.0 + age.as_secs_f64(),
         asked: now,
+        lease: Duration::from_hours(1),
         received: now,
     }
 }

@@ -1,4 +1,5 @@
--- Subscriptions with trouble: failing, disabled, stalled, paused with work waiting, with dead letters. $1: how many of each, the worst first.
+-- Subscriptions with trouble: failing, disabled, stalled, paused with work waiting, with dead letters, without a secret. $1: how many of
+-- each, the worst first.
 with buried as materialized (
     select l.subscription, count(*) as dead from outbox.dead_letter l group by l.subscription
 ), stalled as materialized (
@@ -53,6 +54,10 @@ select json_build_object(
         select coalesce(json_agg(json_build_object('id', s.subscription, 'subscriber', s.subscriber, 'due', s.due)), '[]')
         from (select s.* from stalled s order by s.oldest_at, s.subscription limit $1) s),
     'stalled_in_all', (select count(*) from stalled),
+    'unsigned', (
+        select coalesce(json_agg(json_build_object('id', u.subscription, 'subscriber', u.subscriber)), '[]')
+        from (select k.subscription, k.subscriber from outbox.signing k where k.kind is null order by k.subscription limit $1) u),
+    'unsigned_in_all', (select count(*) from outbox.signing k where k.kind is null),
     'held_back', (
         select coalesce(json_agg(json_build_object('id', h.id, 'subscriber', h.subscriber, 'status', h.status,
             'open', h.open)), '[]')
