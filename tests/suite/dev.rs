@@ -21,6 +21,10 @@ pub(super) struct Playing {
     pub(super) folder: PathBuf,
 }
 
+/// Whether the server has noticed that all who worked on the database have ended: each keeps a lock as long as its session lasts.
+pub(super) const NO_SESSION: &str = "select not exists (select from pg_stat_activity
+    where datname = current_database() and application_name like 'outboxd%')";
+
 /// A place for temporary files that any account may use.
 pub(super) fn place() -> TempDir {
     let place = tempfile::tempdir().unwrap();
@@ -396,7 +400,8 @@ fn in_an_existing_database_schema_and_watches_stay_and_the_rest_goes() {
     let left = "select (select count(*) from outbox.subscription where status <> 'gone'), \
                 (select count(*) from outbox.relay), (select count(*) from outbox.delivery), (select count(*) from outbox.watch)";
     assert_eq!(db.psql(left), "0|0|0|1");
-    // At once again: what it left is no relay.
+    // Again: what it left is no relay.
+    db.wait_until(NO_SESSION, SOON);
     Playing::start(&["--database-url", &url], &[]).interrupt();
 }
 
@@ -431,6 +436,7 @@ fn other_relays_and_other_subscriptions_are_left_alone() {
     db.psql("update outbox.subscription set status = 'paused'");
     Playing::start(&["--database-url", &url], &[]).interrupt();
     db.psql("update outbox.subscription set status = 'active' where id = 1");
+    db.wait_until(NO_SESSION, SOON);
     Playing::start(&["--database-url", &url, "--deliver-all"], &[]).interrupt();
     assert_eq!(db.psql("select status from outbox.subscription where id = 1"), "active");
 }

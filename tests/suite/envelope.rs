@@ -286,7 +286,7 @@ fn a_slow_envelope_leaves_the_rest_for_the_next_claim_and_holds_nobody_up() {
          select outbox.emit('A'), outbox.emit('A')",
     );
     let ended = db.psql(
-        "set statement_timeout = '300ms'; select subscription, attempt, coalesce(body_error, 'a body')
+        "set statement_timeout = '2s'; select subscription, attempt, coalesce(body_error, 'a body')
          from outbox.claim('r', 99, '{}', '{}', 0) order by 1",
     );
     let stopped = "1|1|envelope app.endless raised 57014: canceling statement due to statement timeout";

@@ -31,7 +31,9 @@ fn attributes(request: &Request) -> BTreeMap<&str, &str> {
 fn each_format_sends_its_bytes_and_headers_the_same_over_attempts() {
     let stage = Stage::new("formats_wire");
     subscribe(&stage, HASTY);
-    stage.receiver.reply_with(|_, nth| Reply::status(if nth <= FORMATS.len() { 503 } else { 200 }));
+    stage.receiver.reply_with(|request, _| {
+        Reply::status(if request.header("outbox-attempt") == Some("1") { 503 } else { 200 })
+    });
     stage.db.psql(&format!(
         "update outbox.setting set cloudevents_source = 'https://shop.example/a?b=c%20d';
          set outbox.traceparent = '{PARENT}';

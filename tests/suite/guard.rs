@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::dev::{Playing, folders, place};
+use crate::dev::{NO_SESSION, Playing, folders, place};
 use crate::stage::{SOON, outboxd};
 use crate::support::{Cluster, ClusterOptions, Outboxd, RelayProcess, kill, shared};
 
@@ -145,6 +145,8 @@ fn what_even_the_guard_left_the_next_start_removes() {
     let left = "select subscriber from outbox.subscription where status <> 'gone'";
     let name = db.psql(left);
     assert!(name.starts_with("outboxd-dev@"), "{name}");
+    // Killed, they leave sessions that the server has to notice.
+    db.wait_until(NO_SESSION, SOON);
     let again = outboxd().spawn(&["dev", "--database-url", &url], &[]);
     let again = Playing::ready(again);
     assert_ne!(db.psql(left), name);

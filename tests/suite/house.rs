@@ -155,6 +155,9 @@ fn a_relay_that_is_killed_while_the_ring_turns_loses_nothing() {
     relay.signal("KILL");
     relay.wait(SOON);
     assert_eq!(stage.db.psql("select count(*), count(distinct id) from outbox.event"), "8000|8000");
+    let gone = "select not exists (select from pg_stat_activity \
+        where datname = current_database() and application_name like 'outboxd%')";
+    stage.db.wait_until(gone, SOON);
     stage.db.psql("delete from outbox.duty");
     let _next = stage.relay();
     stage.db.wait_until("select count(*) = 8000 from outbox.event where slot > 7", SOON);

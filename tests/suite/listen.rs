@@ -180,7 +180,7 @@ fn the_relays_ledger_has_each_kind_of_answer() {
     let answers = "503,429@50ms,close,reset,hang,drip";
     let listening =
         Listening::start(&["--secret", SECRET, "--answer", answers, "--header", "X-From: listen", "--json"]);
-    let settings = format!("deadline => '1 s', {HASTY}");
+    let settings = format!("deadline => '3 s', {HASTY}");
     let subscription = stage.subscribe_url(&listening.url, &settings);
     stage.db.psql(&format!("select outbox.set_signing_secret({subscription}, '{SECRET}')"));
     stage.emit(1);

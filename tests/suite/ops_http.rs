@@ -139,7 +139,7 @@ fn who_asks_is_answered_however_many_sit_there_and_ask_nothing() {
             let asked = Instant::now();
             assert_eq!(ops.get("/livez").status, 200);
             assert!(
-                asked.elapsed() < Duration::from_secs(2),
+                asked.elapsed() < Duration::from_secs(5),
                 "it took {:?} behind {n} others",
                 asked.elapsed()
             );

@@ -268,6 +268,11 @@ fn a_running_dump_is_not_disturbed_and_disturbs_nobody() {
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(text.matches("INSERT INTO outbox.event_").count(), 17, "ten events, seven types");
+    db.wait_until(
+        "select not exists (select from pg_stat_activity where application_name = 'pg_dump'
+        and datname = current_database())",
+        SOON,
+    );
     assert_eq!(db.psql("call turn()").matches("emptied").count(), 2);
 }
 

@@ -93,7 +93,9 @@ fn changed_files_are_read_without_a_signal_and_what_is_half_written_is_told_once
     ops.wait_for_metrics(|seen| seen.count(ok) > reloads);
     emit();
     // The key of another one beside it: refused, and said once however often it is looked at.
-    fs::write(home.join(".v3/tls.crt"), stage.authority.client("half").cert_pem).unwrap();
+    // Renamed, since a file that is being written is another thing to tell.
+    fs::write(home.join(".half"), stage.authority.client("half").cert_pem).unwrap();
+    fs::rename(home.join(".half"), home.join(".v3/tls.crt")).unwrap();
     relay.wait_for_line("nothing was reloaded: the key in", SOON);
     for _ in 0..5 {
         emit();

@@ -41,7 +41,7 @@ fn old_and_new_sign_until_the_overlap_ends_and_no_edit_is_needed_for_that() {
     let old = stage.secret(id);
     stage.emit(1);
     stage.wait_until_drained();
-    let new = stage.db.psql(&format!("select outbox.rotate_signing_secret({id}, '2 seconds')"));
+    let new = stage.db.psql(&format!("select outbox.rotate_signing_secret({id}, '10 seconds')"));
     assert_eq!(new, stage.secret(id), "the newest is what a subscriber is given");
     stage.emit(1);
     stage.wait_until_drained();

@@ -146,7 +146,7 @@ async fn time_outs_of_the_role_do_not_cut_the_wait_for_another_installer() {
     let db = shared().database("impatient");
     shared().admin().psql(
         "create role impatient superuser login;
-         alter role impatient set statement_timeout = '50ms'; alter role impatient set lock_timeout = '50ms'",
+         alter role impatient set statement_timeout = '500ms'; alter role impatient set lock_timeout = '500ms'",
     );
     let other = db.session().await;
     other.execute(&format!("select pg_advisory_lock({INSTALL_LOCK})")).await;
@@ -157,12 +157,12 @@ async fn time_outs_of_the_role_do_not_cut_the_wait_for_another_installer() {
     });
     db.wait_until_locked_out(pid, SOON).await;
     let outlasted =
-        format!("select clock_timestamp() - query_start > '100 ms' from pg_stat_activity where pid = {pid}");
+        format!("select clock_timestamp() - query_start > '1 s' from pg_stat_activity where pid = {pid}");
     db.wait_until_async(&outlasted, SOON).await;
     other.execute("select pg_advisory_unlock_all()").await;
     let session = migrating.await.unwrap().unwrap();
     let given_back: String = session.client.query_one("show statement_timeout", &[]).await.unwrap().get(0);
-    assert_eq!(given_back, "50ms");
+    assert_eq!(given_back, "500ms");
 }
 
 #[tokio::test]
