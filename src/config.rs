@@ -168,6 +168,7 @@ mod tests {
 
     fn options(poll_ms: &str, in_flight_max: &str, name: &str) -> Run {
         Run {
+            database: crate::cli::Database::default(),
             once: false,
             identities: Some("/nowhere".into()),
             endpoints: Some("/nowhere".into()),

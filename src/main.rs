@@ -74,16 +74,16 @@ fn main() -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<ExitCode> {
     match cli.command {
-        Command::Migrate(options) => migrate::migrate(&cli.database, &options).await,
-        Command::Uninstall(options) => uninstall::uninstall(&cli.database, options.force).await,
-        Command::Status(options) => status::status(&cli.database, &options).await,
-        Command::Check(options) => check::check(&cli.database, &options).await,
+        Command::Migrate(options) => migrate::migrate(&options.database, &options).await,
+        Command::Uninstall(options) => uninstall::uninstall(&options.database, options.force).await,
+        Command::Status(options) => status::status(&options.database, &options).await,
+        Command::Check(options) => check::check(&options.database, &options).await,
         Command::Post(options) => post::post(&options).await,
-        Command::Run(options) => run::run(&cli.database, &options).await,
+        Command::Run(options) => run::run(&options.database, &options).await,
         Command::Listen(options) => listen::listen(&options).await,
         Command::Certificates(options) => certificates::certificates(&options),
         Command::SigningKey(options) => signing_key::signing_key(&options),
-        Command::Dev(options) => dev::dev(&cli.database, &options).await,
+        Command::Dev(options) => dev::dev(&options.database, &options).await,
         Command::DevGuard => dev::guard::stand().await,
     }
 }

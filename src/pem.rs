@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use native_tls::{Certificate, Identity, TlsConnector};
+use openssl::pkey::PKey;
+use openssl::x509::X509;
 
 pub use facts::Facts;
 
@@ -66,13 +68,16 @@ pub enum PemError {
         source: native_tls::Error,
     },
     /// Both files are sound, but not together.
-    #[error(
-        "the key in {} does not belong to the first certificate in {}, or the TLS library refuses the two: \
-         {source}",
-        key.display(),
-        cert.display()
-    )]
+    #[error("the key in {} does not belong to the first certificate in {}", key.display(), cert.display())]
     Mismatch {
+        /// The file of the certificate.
+        cert: PathBuf,
+        /// The file of the key.
+        key: PathBuf,
+    },
+    /// They belong together, and cannot be used.
+    #[error("the TLS library refuses the key in {} with the certificate in {}: {source}", key.display(), cert.display())]
+    Refused {
         /// The file of the certificate.
         cert: PathBuf,
         /// The file of the key.
@@ -105,13 +110,24 @@ pub fn read_identity(cert: &Path, key: &Path) -> Result<Identity, PemError> {
     // The certificates were just decoded, so a refusal here is about the key.
     let identity = Identity::from_pkcs8(&chain, block.as_bytes())
         .map_err(|source| PemError::BadKey { path: key.to_owned(), source })?;
-    // Only a connector compares the key with the certificate; without this, the first handshake would fail.
+    // Two of different kinds the TLS library takes, and then shows no certificate at all.
+    if !belongs(&chain, &block) {
+        return Err(PemError::Mismatch { cert: cert.to_owned(), key: key.to_owned() });
+    }
+    // What else it has against them it says to a connector; without this, the first handshake would fail.
     TlsConnector::builder()
         .identity(identity.clone())
         .disable_built_in_roots(true)
         .build()
-        .map_err(|source| PemError::Mismatch { cert: cert.to_owned(), key: key.to_owned(), source })?;
+        .map_err(|source| PemError::Refused { cert: cert.to_owned(), key: key.to_owned(), source })?;
     Ok(identity)
+}
+
+/// Whether a key is that of the first certificate.
+fn belongs(chain: &[u8], key: &str) -> bool {
+    let public = X509::from_pem(chain).and_then(|first| first.public_key());
+    let own = PKey::private_key_from_pem(key.as_bytes());
+    matches!((public, own), (Ok(public), Ok(own)) if own.public_eq(&public))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, PemError> {
@@ -164,7 +180,6 @@ mod tests {
     use super::*;
     use openssl::ec::{EcGroup, EcKey};
     use openssl::nid::Nid;
-    use openssl::pkey::PKey;
     use openssl::rsa::Rsa;
     use openssl::symm::Cipher;
     use std::process::Command;
@@ -272,6 +287,9 @@ mod tests {
         let Pair { cert, key } = issue();
         let damaged_cert = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let damaged_key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let ed25519 = utf8(PKey::generate_ed25519().expect("a key").private_key_to_pem_pkcs8());
+        let rsa = PKey::from_rsa(Rsa::generate(2048).expect("a key")).expect("a key");
+        let rsa = utf8(rsa.private_key_to_pem_pkcs8());
         let cases = [
             ("hello", &*key, "c.crt holds no certificate"),
             ("", &key, "c.crt holds no certificate"),
@@ -281,6 +299,8 @@ mod tests {
             (&cert, &cert, "c.key holds no private key"),
             (&cert, damaged_key, "c.key holds a damaged private key: "),
             (&cert, &issue().key, "the key in c.key does not belong to the first certificate in c.crt"),
+            (&cert, &ed25519, "the key in c.key does not belong to the first certificate in c.crt"),
+            (&cert, &rsa, "the key in c.key does not belong to the first certificate in c.crt"),
         ];
         for (cert, key, expected) in cases {
             let error = identity(cert, key).expect_err(expected);

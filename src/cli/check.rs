@@ -5,9 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Database;
+
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct Check {
+    /// Which database.
+    #[command(flatten)]
+    pub database: Database,
     /// Folder of TLS identities, as for run: certificates, keys, their dates, and whether subscriptions name others.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_IDENTITIES")]
     pub identities: Option<PathBuf>,

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Database;
+
 /// Options of `dev`.
 #[derive(Debug, Clone, Args)]
 pub struct Dev {
+    /// Which database.
+    #[command(flatten)]
+    pub database: Database,
     /// Run this file first, a schema or a dump of your own: SQL by psql, a custom-format dump by pg_restore. May be given
     /// several times.
     #[arg(long, value_name = "FILE")]

@@ -2,9 +2,14 @@
 
 use clap::Args;
 
+use super::Database;
+
 /// Options of `migrate`.
 #[derive(Debug, Args)]
 pub struct Migrate {
+    /// Which database.
+    #[command(flatten)]
+    pub database: Database,
     /// Write the SQL to standard output instead, as one psql script, and change nothing.
     #[arg(long, conflicts_with = "check")]
     pub print: bool,

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Database;
+
 /// Options of `run`.
 #[derive(Debug, Clone, Args)]
 pub struct Run {
+    /// Which database.
+    #[command(flatten)]
+    pub database: Database,
     /// Deliver what is due, empty what retention says, print how much was delivered, and exit.
     #[arg(long)]
     pub once: bool,

@@ -2,9 +2,14 @@
 
 use clap::Args;
 
+use super::Database;
+
 /// Options of `status`.
 #[derive(Debug, Args)]
 pub struct Status {
+    /// Which database.
+    #[command(flatten)]
+    pub database: Database,
     /// Print one JSON document instead: all that the screen shows and more, at most 1000 subscriptions, times as ISO 8601,
     /// durations in seconds (keys that end in _s). Keys may be added by a release, none is taken away.
     #[arg(long)]

@@ -57,7 +57,12 @@ fn user(settings: &mut Settings) -> String {
     // Not asking the system for the owner of the process: a container's user often has no name there.
     let account = || ["USER", "LOGNAME"].iter().find_map(|name| settings.variable(name));
     settings.text("user").or_else(account).unwrap_or_else(|| {
-        settings.problems.push("user is missing: put it into the connection string or set PGUSER".to_owned());
+        // Of a string that cannot be read, nobody knows what it lacks.
+        if settings.problems.is_empty() {
+            settings.problems.push(
+                "user is missing: give --database-url or DATABASE_URL, postgres://user@host/database, or set PGUSER".to_owned(),
+            );
+        }
         String::new()
     })
 }

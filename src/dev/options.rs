@@ -102,6 +102,7 @@ mod tests {
 
     fn options() -> Dev {
         Dev {
+            database: crate::cli::Database::default(),
             load: Vec::new(),
             watch: Vec::new(),
             watch_all: false,

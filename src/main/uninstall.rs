@@ -18,7 +18,11 @@ pub(crate) async fn uninstall(at: &Database, force: bool) -> Result<ExitCode> {
         say(format_args!("{table} is no longer watched\n"))?;
     }
     if done.deliveries_dropped > 0 {
-        say(format_args!("{} open deliveries were dropped\n", done.deliveries_dropped))?;
+        let (dropped, were) = match done.deliveries_dropped {
+            1 => ("1 open delivery".to_owned(), "was"),
+            many => (format!("{many} open deliveries"), "were"),
+        };
+        say(format_args!("{dropped} {were} dropped\n"))?;
     }
     say(format_args!(
         "{}: {}\n",

@@ -173,8 +173,8 @@ pub enum SchemaError {
     },
     /// Removing now would drop the duty to deliver.
     #[error(
-        "{count} deliveries are still open and would be lost; let a relay finish them, or give --force. \
-         No table was dropped"
+        "{} still open and would be lost; let a relay finish, or give --force. No table was dropped",
+        if *count == 1 { "1 delivery is".to_owned() } else { format!("{count} deliveries are") }
     )]
     OpenDeliveries {
         /// Rows in `outbox.delivery`.

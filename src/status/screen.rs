@@ -8,6 +8,9 @@ use crate::screen::{Align, Column, Table, count, cut, number, plain, span, wrap}
 /// Relays that are gone and still shown: who was there last.
 const GONE_SHOWN: usize = 3;
 
+/// Lines that what is wrong with a subscription may take.
+const TROUBLE_LINES: usize = 4;
+
 const fn column(name: &'static str, align: Align, gives_way: bool) -> Column {
     Column { name, align, gives_way }
 }
@@ -123,7 +126,10 @@ fn subscriptions(status: &Value, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = rows.next().into_iter().collect();
     for (row, one) in rows.zip(told) {
         lines.push(row);
-        lines.extend(trouble(one).map(|trouble| cut(&format!("   {}", plain(&trouble)), width)));
+        // Some lines of it: the way out is often at the end.
+        let trouble = trouble(one).map(|trouble| cut(&plain(&trouble), width.saturating_mul(TROUBLE_LINES)));
+        let trouble = trouble.map(|trouble| wrap(&trouble, width.saturating_sub(3), 0));
+        lines.extend(trouble.iter().flat_map(|trouble| trouble.lines()).map(|line| format!("   {line}")));
     }
     let more = whole(status, "subscriptions_more");
     if more > 0 {

@@ -6,10 +6,11 @@ use crate::database;
 
 /// A statement that failed, with what it was for.
 #[derive(Debug, thiserror::Error)]
-#[error("{doing} failed: {}", explain(.source))]
+#[error("{doing} failed: {}", explain(.cause))]
 pub struct StoreError {
     doing: &'static str,
-    source: tokio_postgres::Error,
+    /// Not its `source()`: the sentence has all of it.
+    cause: tokio_postgres::Error,
 }
 
 /// The error for people. Of data that could not be stored, Postgres' detail shows the whole row, and with it what the
@@ -39,20 +40,20 @@ pub enum Trouble {
 }
 
 impl StoreError {
-    pub(super) fn new(doing: &'static str, source: tokio_postgres::Error) -> Self {
-        Self { doing, source }
+    pub(super) fn new(doing: &'static str, cause: tokio_postgres::Error) -> Self {
+        Self { doing, cause }
     }
 
     /// Whether the role lacks a right.
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        self.source.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+        self.cause.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE)
     }
 
     /// Sorts the error by what to do about it.
     #[must_use]
     pub fn trouble(&self) -> Trouble {
-        self.source.code().map_or(Trouble::Session, trouble)
+        self.cause.code().map_or(Trouble::Session, trouble)
     }
 }
 

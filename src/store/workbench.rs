@@ -36,9 +36,9 @@ select c.oid::regclass::text as sql, c.relname::text as name,
         when exists (select from pg_depend d
                      where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
             then 'it belongs to an extension'
-        when c.relkind = 'p' then 'partitioned tables are not supported by this release'
-        when exists (select from pg_inherits i where c.oid in (i.inhparent, i.inhrelid))
-            then 'tables with inheritance are not supported by this release'
+        when exists (select from pg_inherits i where i.inhrelid = c.oid)
+            then format('it inherits from %s, whose watch is for its rows too', (
+                select i.inhparent::regclass from pg_inherits i where i.inhrelid = c.oid order by i.inhseqno limit 1))
         when not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)
             then format('it has no primary key: select outbox.watch(%L, ''Name'', id => ''column or expression'') names the id',
                         c.oid::regclass)

@@ -85,7 +85,12 @@ impl Machine {
         let (line, of_options) = with_options(arguments, &values);
         let cli = Cli::try_parse_from(&line).unwrap_or_else(|refusal| panic!("{line:?}: {refusal}"));
         let asked = RefCell::new(BTreeSet::new());
-        let database = Conninfo::resolve(cli.database.database_url.as_deref(), &|name| {
+        let database = match &cli.command {
+            Command::Run(options) => &options.database,
+            Command::Migrate(options) => &options.database,
+            _ => panic!("no deployment starts {line:?}"),
+        };
+        let database = Conninfo::resolve(database.database_url.as_deref(), &|name| {
             asked.borrow_mut().insert(name.to_owned());
             values.get(name).cloned()
         });
@@ -102,10 +107,8 @@ impl Machine {
                 &BTreeMap::new(),
             );
             Started::Relay(Box::new(settings.unwrap_or_else(|problem| panic!("{line:?}: {problem}"))))
-        } else if let Command::Migrate(_) = &cli.command {
-            Started::Migrate(Box::new(database.unwrap_or_else(|problem| panic!("{problem}"))))
         } else {
-            panic!("no deployment starts {line:?}")
+            Started::Migrate(Box::new(database.unwrap_or_else(|problem| panic!("{problem}"))))
         }
     }
 

@@ -264,9 +264,9 @@ fn a_dump_is_loaded_and_all_that_can_be_is_watched() {
         "\n  select outbox.watch('order_lines', 'OrderLine');",
         "\n  select outbox.watch('\"Odd \"\"Table\"\" ''x''\"', 'OddTableX');",
         "\n  no_key: it has no primary key: select outbox.watch('no_key', 'Name', id => ",
-        "\n  parts: partitioned tables are not supported",
-        "\n  parent: tables with inheritance",
-        "\n  child: tables with inheritance",
+        "\n  select outbox.watch('parts', 'Part');",
+        "\n  select outbox.watch('parent', 'Parent');",
+        "\n  child: it inherits from parent, whose watch is for its rows too",
         "\n  orders: Order is what archive.orders is called: --watch 'orders=Name' gives it a name of its own",
         "\n  \"日本\": its name makes no object",
     ] {
@@ -403,6 +403,21 @@ fn in_an_existing_database_schema_and_watches_stay_and_the_rest_goes() {
     // Again: what it left is no relay.
     db.wait_until(NO_SESSION, SOON);
     Playing::start(&["--database-url", &url], &[]).interrupt();
+}
+
+/// What Postgres says, and what to do, stands there once.
+#[test]
+fn what_cannot_be_watched_is_told_once() {
+    let db = migrated(shared(), "dev_unwatchable");
+    db.psql("create view v as select 1 as id");
+    let refused = outboxd().run(&["dev", "--database-url", &db.url(), "--watch", "v"], &[]);
+    assert_eq!(
+        (refused.code, refused.stderr.matches("cannot be watched").count()),
+        (1, 1),
+        "{}",
+        refused.stderr
+    );
+    assert!(!refused.stderr.contains("db error"), "{}", refused.stderr);
 }
 
 #[test]

@@ -47,6 +47,7 @@ mod guard;
 mod harmless;
 mod health;
 mod health_relay;
+mod help;
 mod horizon;
 mod hostile;
 mod hostile_tls;

@@ -89,12 +89,12 @@ fn open_deliveries_are_lost_only_on_demand() {
     expect_code(1, &refused);
     expect_text(
         &refused.stderr,
-        "1 deliveries are still open and would be lost; let a relay finish them, or give --force",
+        "1 delivery is still open and would be lost; let a relay finish, or give --force",
     );
     assert_eq!(everything_in(shared(), &db), before);
     let done = on(&db, &["uninstall", "--force"]);
     expect_code(0, &done);
-    expect_text(&done.stdout, "1 open deliveries were dropped\n");
+    expect_text(&done.stdout, "1 open delivery was dropped\n");
 }
 
 /// What `drop schema … cascade` would take along, by the statement that makes it.
