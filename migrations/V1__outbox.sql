@@ -560,25 +560,28 @@ create table outbox.fan_out (
 );
 
 -- Backfills: existing objects sent as snapshot events, batch by batch. One that has not ended goes on when it is asked for again.
+--   subscription  the only one that gets them, or null
 --   condition  an expression over root's columns, run with the rights of who steps it; objects how many rows root had, as far as known
 --   walked_to  rows up to this key have been looked at: the values of the key as text, in a JSON array
 --   walked, sent  rows looked at, events written
 --   cancelled  ended by outbox.backfill_cancel()
 create table outbox.backfill_run (
-    id         bigint generated always as identity primary key,
-    object     text        not null,
-    condition  text,
-    objects    bigint,
-    walked_to  text,
-    walked     bigint      not null default 0,
-    sent       bigint      not null default 0,
-    started_at timestamptz not null default clock_timestamp(),
-    started_by text        not null default session_user,
-    stepped_at timestamptz,
-    ended_at   timestamptz,
-    cancelled  boolean     not null default false
+    id           bigint generated always as identity primary key,
+    object       text        not null,
+    condition    text,
+    subscription bigint,
+    objects      bigint,
+    walked_to    text,
+    walked       bigint      not null default 0,
+    sent         bigint      not null default 0,
+    started_at   timestamptz not null default clock_timestamp(),
+    started_by   text        not null default session_user,
+    stepped_at   timestamptz,
+    ended_at     timestamptz,
+    cancelled    boolean     not null default false
 );
-create unique index one_open_run_per_object_and_condition on outbox.backfill_run (object, md5(coalesce(condition, ''))) where ended_at is null;
+create unique index one_open_run_for_each on outbox.backfill_run (object, md5(coalesce(condition, '')), coalesce(subscription, 0))
+    where ended_at is null;
 
 -- The ledger: one row per POST and its outcome, one for each delivery that ended without a POST, and one, of attempt 0, that says
 -- who has sent it again by hand. class is what the POST came to; outcome is set on the row that ended the delivery; tls is what is known of the connection, where there was one.

@@ -15,7 +15,7 @@ as $$
 -- Returns: nulls when the run has ended; else whether the object has a builder, and queries:
 --   keys  the next $1 keys, each the values of its columns as text in a JSON array; seen, those of the keys $1 whose rows are
 --   there and fulfil the condition (FOR SHARE may be added); data, object id and data of the rows with the keys $1
--- Raises: OX003, OX017.
+-- Raises: OX003, OX017; OX008 the subscription that it is for is gone.
 -- Locks: the run, FOR UPDATE.
 -- Touches: select outbox.backfill_run, outbox.object, outbox.watch, outbox.subscription, pg_index, pg_amop, pg_operator.
 declare
@@ -46,8 +46,14 @@ begin
         from backfill_plan.condition then
         raise exception 'backfill % has a condition of %', _run.id, _run.started_by using errcode = 'OX003',
             detail = 'It would run with your rights: ' || _run.condition,
-            hint = format('If you agree: call outbox.backfill(%L, %L).', _run.object, _run.condition);
-    elsif not _object.history and not exists (
+            hint = format('If you agree: call outbox.backfill(%L, %L%s).', _run.object, _run.condition,
+                ', subscription => ' || _run.subscription);
+    elsif _run.subscription is not null and not exists (
+        select from outbox.subscription s where s.id = _run.subscription and s.status <> 'gone')
+    then
+        raise exception 'subscription % is gone, for which backfill % is', _run.subscription, _run.id using errcode = 'OX008',
+            hint = format('To end it: select outbox.backfill_cancel(%s).', _run.id);
+    elsif _run.subscription is null and not _object.history and not exists (
         select from outbox.subscription s where s.pattern = any (outbox.patterns(_object.name || '.Snapshot'))
             and s.status <> 'gone')
     then

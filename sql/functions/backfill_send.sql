@@ -13,7 +13,7 @@ as $$
 -- Returns: how many events were written.
 -- Raises: OX003, OX017; whatever builder or gate raise, where the object says abort.
 -- Touches: insert outbox.event, outbox.delivery; update outbox.backfill_run, outbox.object_head; outbox.render() calls builder
---   and gate.
+--   and gate; see outbox.backfill_to().
 declare
     _run     outbox.backfill_run;
     _object  outbox.object;
@@ -35,6 +35,9 @@ begin
     _type := _object.name || '.Snapshot';
     if _run.ended_at is not null then
         return 0;
+    elsif _run.subscription is not null then
+        _count := outbox.backfill_to(_run.subscription, _object, backfill_send.ids, backfill_send.data);
+        _wakes := _count > 0;
     elsif _object.builder is not null then
         select array_agg(t::outbox.touched order by t.object_id) into _touched
         from (

@@ -24,7 +24,7 @@ begin
         'outbox.seal_watch(integer), outbox.lock_for_triggers(regclass, text), outbox.watches_of(regclass), '
         'outbox.forget_watch(integer) to %s', permit_watch.role);
     execute format(
-        'grant execute on routine outbox.backfill(text, text, integer), outbox.backfill_start(text, text), outbox.backfill_cancel(bigint), '
+        'grant execute on routine outbox.backfill(text, text, integer, bigint), outbox.backfill_start(text, text, bigint), outbox.backfill_cancel(bigint), '
         'outbox.backfill_step(bigint, integer, text, text), outbox.backfill_plan(bigint, text), outbox.backfill_lock(bigint, text[]), '
         'outbox.backfill_send(bigint, text, integer, text[], jsonb[], boolean), outbox.explain(text, text) to %s', permit_watch.role);
 end

@@ -45,6 +45,7 @@ pub const DEFINITIONS: &[SqlFile<'static>] = definitions![
     "functions/backfill_send.sql",
     "functions/backfill_start.sql",
     "functions/backfill_step.sql",
+    "functions/backfill_to.sql",
     "functions/body.sql",
     "functions/by_hand.sql",
     "functions/cancel.sql",

@@ -37,7 +37,7 @@ CREATE FUNCTION outbox.anchor_value(value jsonb) RETURNS text
 CREATE FUNCTION outbox.await_commit(slot smallint, events bigint[], unmerged boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql
     AS ...;
-CREATE PROCEDURE outbox.backfill(IN object text, IN condition text DEFAULT NULL::text, IN batch integer DEFAULT 1000)
+CREATE PROCEDURE outbox.backfill(IN object text, IN condition text DEFAULT NULL::text, IN batch integer DEFAULT 1000, IN subscription bigint DEFAULT NULL::bigint)
     LANGUAGE plpgsql
     AS ...;
 CREATE FUNCTION outbox.backfill_cancel(run bigint) RETURNS boolean
@@ -62,7 +62,7 @@ CREATE FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer,
     SET extra_float_digits TO '1'
     SET jit TO 'off'
     AS ...;
-CREATE FUNCTION outbox.backfill_start(object text, condition text DEFAULT NULL::text) RETURNS bigint
+CREATE FUNCTION outbox.backfill_start(object text, condition text DEFAULT NULL::text, subscription bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
@@ -73,6 +73,30 @@ CREATE FUNCTION outbox.backfill_step(run bigint, batch integer DEFAULT 1000, con
     SET "IntervalStyle" TO 'postgres'
     SET bytea_output TO 'hex'
     SET extra_float_digits TO '1'
+    AS ...;
+CREATE TABLE outbox.object (
+    name text NOT NULL,
+    history boolean DEFAULT false NOT NULL,
+    root regclass,
+    owner regrole NOT NULL,
+    mode text DEFAULT 'transaction'::text NOT NULL,
+    data text DEFAULT 'full'::text NOT NULL,
+    builder text,
+    builder_kind text,
+    gate text,
+    on_error text DEFAULT 'abort'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    created_by text DEFAULT SESSION_USER NOT NULL,
+    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
+    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
+    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
+    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
+    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
+    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
+);
+CREATE FUNCTION outbox.backfill_to(subscription bigint, object outbox.object, ids text[], data jsonb[]) RETURNS integer
+    LANGUAGE plpgsql
+    SET enable_nestloop TO 'off'
     AS ...;
 CREATE SEQUENCE outbox.event_id
     START WITH 1
@@ -139,26 +163,6 @@ CREATE FUNCTION outbox.capture_awaited(watch outbox.watch) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS ...;
-CREATE TABLE outbox.object (
-    name text NOT NULL,
-    history boolean DEFAULT false NOT NULL,
-    root regclass,
-    owner regrole NOT NULL,
-    mode text DEFAULT 'transaction'::text NOT NULL,
-    data text DEFAULT 'full'::text NOT NULL,
-    builder text,
-    builder_kind text,
-    gate text,
-    on_error text DEFAULT 'abort'::text NOT NULL,
-    created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    created_by text DEFAULT SESSION_USER NOT NULL,
-    CONSTRAINT a_builder_has_a_kind_and_a_root CHECK ((((builder IS NULL) = (builder_kind IS NULL)) AND ((builder IS NULL) OR (root IS NOT NULL)))),
-    CONSTRAINT builder_kind_is_known CHECK ((builder_kind = ANY (ARRAY['one'::text, 'set'::text, 'view'::text]))),
-    CONSTRAINT data_is_known CHECK ((data = ANY (ARRAY['full'::text, 'diff'::text, 'key'::text]))),
-    CONSTRAINT mode_is_known CHECK ((mode = ANY (ARRAY['each'::text, 'transaction'::text, 'latest'::text]))),
-    CONSTRAINT name_is_one_word CHECK (((name ~ '^[A-Za-z0-9_]+$'::text) AND (length(name) <= 100))),
-    CONSTRAINT on_error_is_known CHECK ((on_error = ANY (ARRAY['abort'::text, 'store'::text])))
-);
 CREATE FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) RETURNS text
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1340,6 +1344,7 @@ CREATE TABLE outbox.backfill_run (
     id bigint NOT NULL,
     object text NOT NULL,
     condition text,
+    subscription bigint,
     objects bigint,
     walked_to text,
     walked bigint DEFAULT 0 NOT NULL,
@@ -1362,6 +1367,7 @@ CREATE VIEW outbox.backfilling AS
  SELECT r.id AS run,
     r.object,
     r.condition,
+    r.subscription,
         CASE
             WHEN r.cancelled THEN 'cancelled'::text
             WHEN (r.ended_at IS NOT NULL) THEN 'ended'::text
@@ -1384,7 +1390,7 @@ CREATE VIEW outbox.backfilling AS
     r.stepped_at,
     r.ended_at,
         CASE
-            WHEN (r.ended_at IS NULL) THEN format('call outbox.backfill(%L%s)'::text, r.object, (', '::text || quote_literal(r.condition)))
+            WHEN (r.ended_at IS NULL) THEN format('call outbox.backfill(%L%s%s)'::text, r.object, (', '::text || quote_literal(r.condition)), (', subscription => '::text || r.subscription))
             ELSE NULL::text
         END AS remedy
    FROM outbox.backfill_run r
@@ -2536,7 +2542,7 @@ CREATE INDEX event_7_object_object_id_id_idx ON outbox.event_7 USING btree (obje
 CREATE INDEX event_kept_object_object_id_id_idx ON outbox.event_kept USING btree (object, object_id, id);
 CREATE INDEX lane_blocked ON outbox.lane USING btree (blocked_by) WHERE (blocked_by IS NOT NULL);
 CREATE INDEX lane_wake_by_subscription ON outbox.lane_wake USING btree (subscription, id);
-CREATE UNIQUE INDEX one_open_run_per_object_and_condition ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text))) WHERE (ended_at IS NULL);
+CREATE UNIQUE INDEX one_open_run_for_each ON outbox.backfill_run USING btree (object, md5(COALESCE(condition, ''::text)), COALESCE(subscription, (0)::bigint)) WHERE (ended_at IS NULL);
 CREATE UNIQUE INDEX one_subscription_per_pattern_and_url ON outbox.subscription USING btree (subscriber, pattern, md5(url), COALESCE(('='::text || object_id), ''::text), md5(COALESCE((filter)::text, ''::text)), md5(COALESCE((filter_path)::text, ''::text))) WHERE (status <> 'gone'::text);
 CREATE INDEX signing_key_by_subscription ON outbox.signing_key USING btree (subscription);
 CREATE INDEX subscription_by_anchor ON outbox.subscription USING btree (pattern, anchor_path, anchor) WHERE ((status <> 'gone'::text) AND (object_id IS NULL) AND (anchor IS NOT NULL));
@@ -2612,8 +2618,8 @@ GRANT ALL ON FUNCTION outbox.adopt_database() TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.anchor_value(value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.anchor_value(value jsonb) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.await_commit(slot smallint, events bigint[], unmerged boolean) FROM PUBLIC;
-REVOKE ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer) FROM PUBLIC;
-GRANT ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer) TO outbox_admin;
+REVOKE ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer, IN subscription bigint) FROM PUBLIC;
+GRANT ALL ON PROCEDURE outbox.backfill(IN object text, IN condition text, IN batch integer, IN subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.backfill_cancel(run bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.backfill_cancel(run bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.backfill_lock(run bigint, ids text[]) FROM PUBLIC;
@@ -2622,10 +2628,13 @@ REVOKE ALL ON FUNCTION outbox.backfill_plan(run bigint, condition text, OUT comp
 GRANT ALL ON FUNCTION outbox.backfill_plan(run bigint, condition text, OUT composite boolean, OUT keys text, OUT seen text, OUT data text) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer, ids text[], data jsonb[], ended boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.backfill_send(run bigint, walked_to text, walked integer, ids text[], data jsonb[], ended boolean) TO outbox_admin;
-REVOKE ALL ON FUNCTION outbox.backfill_start(object text, condition text) FROM PUBLIC;
-GRANT ALL ON FUNCTION outbox.backfill_start(object text, condition text) TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_start(object text, condition text, subscription bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION outbox.backfill_start(object text, condition text, subscription bigint) TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.backfill_step(run bigint, batch integer, condition text, path text) FROM PUBLIC;
 GRANT ALL ON FUNCTION outbox.backfill_step(run bigint, batch integer, condition text, path text) TO outbox_admin;
+GRANT SELECT ON TABLE outbox.object TO outbox_reader;
+GRANT SELECT ON TABLE outbox.object TO outbox_admin;
+REVOKE ALL ON FUNCTION outbox.backfill_to(subscription bigint, object outbox.object, ids text[], data jsonb[]) FROM PUBLIC;
 GRANT SELECT ON TABLE outbox.event TO outbox_reader;
 GRANT SELECT ON TABLE outbox.event TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.body(event outbox.event) FROM PUBLIC;
@@ -2640,8 +2649,6 @@ GRANT ALL ON FUNCTION outbox.cancel_gone(batch integer) TO outbox_admin;
 GRANT SELECT ON TABLE outbox.watch TO outbox_reader;
 GRANT SELECT ON TABLE outbox.watch TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_awaited(watch outbox.watch) FROM PUBLIC;
-GRANT SELECT ON TABLE outbox.object TO outbox_reader;
-GRANT SELECT ON TABLE outbox.object TO outbox_admin;
 REVOKE ALL ON FUNCTION outbox.capture_branches(watch outbox.watch, object outbox.object, by_expression boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_changes(watch outbox.watch, object outbox.object, by_expression boolean, kind text, alone boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION outbox.capture_elsewhere(watch integer, relation oid, operation text) FROM PUBLIC;

@@ -250,6 +250,75 @@ fn a_run_is_resumed_cancelled_and_refused() {
     assert_eq!(refused("select outbox.backfill_cancel(99)"), "OX017");
 }
 
+/// Whoever is new gets what there is, and nobody else gets it again.
+#[test]
+fn one_subscription_alone_is_sent_what_it_wants_of_what_there_is() {
+    let db = items("backfill_one", 25);
+    db.psql(
+        "select outbox.subscribe('new', 'Item.Update', 'https://example.com/',
+             filter_path => '$.id > 5', exclude_source => 'copy');
+         call outbox.backfill('Item', 'id <= 20', batch => 7, subscription => 2)",
+    );
+    let got = "select subscription, e.type, count(*), min((data ->> 'id')::int), max((data ->> 'id')::int)
+        from outbox.delivery d join outbox.event e on e.id = d.event_id group by 1, 2";
+    assert_eq!(db.psql(got), "2|Item.Snapshot|15|6|20");
+    assert_eq!(db.psql(SNAPSHOTS), "15|15", "what nobody gets is not written");
+    let run = "select subscription, state, walked, sent, remedy is null from outbox.backfilling";
+    assert_eq!(db.psql(run), "2|ended|20|15|t");
+    db.psql("set outbox.source = 'copy'; call outbox.backfill('Item', subscription => 2)");
+    assert_eq!(db.psql(SNAPSHOTS), "15|15");
+    // It goes on where it was, apart from one for all.
+    db.psql("select outbox.backfill_step(outbox.backfill_start('Item', 'id > 20', 2), 2)");
+    let remedy = db.psql("select remedy from outbox.backfilling where state = 'open'");
+    assert_eq!(remedy, "call outbox.backfill('Item', 'id > 20', subscription => 2)");
+    db.psql("call outbox.backfill('Item', 'id > 20')");
+    assert_eq!(db.psql("select count(*) from outbox.backfilling where state = 'open'"), "1");
+    db.psql(&remedy);
+    assert_eq!(db.psql(SNAPSHOTS), "25|20", "for one, for all");
+    assert_eq!(db.psql("select count(*) from outbox.delivery where subscription = 2"), "20");
+    // One that is not there, or goes meanwhile.
+    let refused = |statement: &str| db.try_psql(statement).unwrap_err();
+    assert_eq!(refused("call outbox.backfill('Item', subscription => 99)").sqlstate, "OX008");
+    db.psql(
+        "select outbox.backfill_step(outbox.backfill_start('Item', null, 2), 2); delete from outbox.subscription where id = 2",
+    );
+    let gone = refused("call outbox.backfill('Item', subscription => 2)");
+    assert_eq!(gone.sqlstate, "OX008");
+    let gone = refused("select outbox.backfill_step(max(run)) from outbox.backfilling");
+    assert!(gone.raw.contains("select outbox.backfill_cancel("), "{gone:?}");
+}
+
+/// Its number is that of the last change, whose state it shows; the others' numbers have no gap by it.
+#[test]
+fn an_object_with_a_builder_is_rendered_for_one_as_for_all() {
+    let db = subscribed("backfill_one_object");
+    db.psql(
+        "create table parent (id int primary key, shown boolean, note text);
+         create function parent_json(id int) returns jsonb language sql stable as
+            'select to_jsonb(p) from public.parent p where p.id = $1';
+         create function parent_shown(id int) returns boolean language sql stable as
+            'select p.shown from public.parent p where p.id = $1';
+         insert into parent select i, i <> 3, 'n' from generate_series(1, 4) i;
+         select outbox.define_object('Parent', 'parent', 'parent_json', gate => 'parent_shown', mode => 'latest');
+         update parent set note = 'o' where id = 1; update parent set note = 'p' where id = 1;
+         select outbox.subscribe('new', 'Parent.*', 'https://example.com/');
+         update parent set note = 'q' where id = 2;
+         call outbox.backfill('Parent', batch => 2, subscription => 2);
+         delete from parent where id = 3; update parent set note = 'r' where id = 1",
+    );
+    let events = db.psql(
+        "select object_id, type, seq, data ->> 'note', (select string_agg(d.subscription::text, ',' order by d.subscription)
+             from outbox.delivery d where d.event_id = e.id)
+         from outbox.event e order by object_id, id",
+    );
+    assert_eq!(
+        events,
+        "1|Parent.Update|1|o|\n1|Parent.Update|2|p|\n1|Parent.Snapshot|2|p|\n1|Parent.Update|3|r|1,2\n\
+         2|Parent.Update|1|q|1\n2|Parent.Snapshot|1|q|2\n4|Parent.Snapshot|0|n|2",
+        "of mode latest a newer one takes the place of what waits; what its gate holds back was never there"
+    );
+}
+
 #[test]
 fn only_the_owner_backfills_and_nobody_runs_anothers_condition() {
     let db = subscribed("backfill_rights");
