@@ -3,7 +3,7 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Trigger on outbox.subscription, after UPDATE and DELETE: what follows from a change of status, by whatever statement.
---   * A row in outbox.subscription_change: who, and why: session_user, and outbox.reason of the transaction, which outbox.pause(),
+--   * A row in outbox.subscription_change, and a line in the log of the server: who, and why: session_user, and outbox.reason of the transaction, which outbox.pause(),
 --     outbox.resume(), outbox.enable() and outbox.settle() set, and anybody may.
 --   * An event outbox.subscription.<status> for those who named it by its type, outbox.subscription.* or outbox.*, save the
 --     subscription that it is about. It has no deliveries left to relays (outbox.fan_out), which know no such exception, and is
@@ -45,6 +45,8 @@ begin
     select h.* into _health from outbox.subscription_health h where h.subscription = old.id;
     insert into outbox.subscription_change (subscription, from_status, to_status, reason, consecutive_failures, severity)
     values (old.id, old.status, _to, _reason, coalesce(_health.consecutive_failures, 0), _health.severity);
+    raise log '%', format('subscription %s of %s is %s, and was %s, by %s%s', old.id, old.subscriber, _to, old.status, session_user,
+        ': ' || _reason);
     if _skips and _to in ('paused', 'disabled') and old.status in ('active', 'failing') then
         perform outbox.skip_held(old.id, outbox.skipped_words(old.id, _to), 1000);
     end if;

@@ -206,6 +206,13 @@ fn who_and_why_are_on_record_for_any_statement() {
          health_admin|paused|active|\n\
          health_admin|active|gone|"
     );
+    let log = shared().log();
+    for line in [
+        "is disabled, and was paused, by health_admin: they asked for it\n",
+        "is gone, and was active, by health_admin\n",
+    ] {
+        assert!(log.contains(&format!("LOG:  subscription 1 of acme {line}")), "{line}");
+    }
     // It goes with the tombstone.
     db.psql("update outbox.subscription_change set changed_at = changed_at - interval '1 year'; select outbox.purge_old()");
     assert_eq!(db.psql("select to_status from outbox.subscription_change"), "gone");
