@@ -160,8 +160,9 @@ fn request(endpoint: &Endpoint, claim: &Claim, message: &Message, body: &str) ->
         set("webhook-signature", &signature);
     }
     set("outbox-attempt", &claim.attempt.to_string());
-    if let Some(events) = message.batch {
-        set("outbox-batch", &events.to_string());
+    match message.batch {
+        Some(events) => set("outbox-batch", &events.to_string()),
+        None => set("outbox-event-type", &message.event_type),
     }
     if let Some(place) = claim.place {
         let numbers = [

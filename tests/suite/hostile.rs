@@ -360,6 +360,7 @@ fn framing_headers_are_as_the_relay_makes_them() {
         "content-type",
         "host",
         "outbox-attempt",
+        "outbox-event-type",
         "user-agent",
         "webhook-id",
         "webhook-signature",

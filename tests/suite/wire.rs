@@ -98,6 +98,7 @@ fn all_attempts_carry_the_same_id_and_bytes_under_a_fresh_signature() {
     let requests = stage.receiver.requests();
     assert_eq!(requests.len(), 3);
     for request in &requests {
+        assert_eq!(request.header("outbox-event-type"), Some(text(&request.json(), "type")));
         assert_eq!(request.body, requests[0].body);
         assert_eq!(request.header("webhook-id"), requests[0].header("webhook-id"));
         let stamp: i64 = request.header("webhook-timestamp").unwrap().parse().unwrap();

@@ -6,7 +6,7 @@ use super::steps::Wanted;
 use crate::support::Request;
 
 /// Headers that are on every request; they are checked by what they are, not by what a step says of them.
-const USUAL: [&str; 9] = [
+const USUAL: [&str; 10] = [
     "host",
     "user-agent",
     "accept",
@@ -16,6 +16,7 @@ const USUAL: [&str; 9] = [
     "webhook-signature",
     "webhook-id",
     "outbox-attempt",
+    "outbox-event-type",
 ];
 /// How much is shown around the place where two texts part.
 const SHOWN: usize = 60;
