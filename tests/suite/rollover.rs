@@ -6,8 +6,8 @@ use std::path::Path;
 use openssl::ssl::SslVersion;
 use serde_json::Value;
 
-use crate::stage::{LOCAL, SOON, Stage, text};
-use crate::support::{Authority, CertPair, Receiver, ReceiverOptions, TlsOptions, write_identity};
+use crate::stage::{LOCAL, SOON, Stage, outboxd, text};
+use crate::support::{Authority, CertPair, Receiver, ReceiverOptions, Reply, TlsOptions, write_identity};
 
 const TAKEN: &str = "the next certificate is taken, and used from now on";
 const REFUSED: &str = "the next certificate is refused; the current one stays in use";
@@ -209,4 +209,29 @@ fn the_ledger_says_which_certificates_were_shown() {
         "there was no connection"
     );
     assert_eq!((text(&attempts[2], "class"), &attempts[2]["tls"]), ("delivered", &Value::Null));
+}
+
+/// A token is asked for by whichever certificate the token endpoint takes, as a POST is sent.
+#[test]
+fn a_token_endpoint_is_shown_the_certificate_that_it_takes() {
+    let stage = Stage::new("rollover_oauth");
+    let other = Authority::new("the new authority");
+    write_next(&stage, Some(&other.client("successor")));
+    let endpoint = subscriber(&stage, &other.pem(), SslVersion::TLS1_2);
+    endpoint.reply(
+        Reply::status(200).body(r#"{"access_token": "token", "token_type": "Bearer", "expires_in": 0}"#),
+    );
+    stage.subscribe(&format!(
+        "auth => '{{\"type\": \"oauth2\", \"token_url\": \"{}\", \"client_id\": \"us\", \"secret\": \"acme\"}}'",
+        endpoint.url("/token")
+    ));
+    let (url, identities) = (stage.db.url(), stage.identities().to_str().unwrap().to_owned());
+    let arguments = ["run", "--database-url", &url, "--identities", &identities, "--poll-ms", "20"];
+    let relay = outboxd().spawn(&arguments, &[("OUTBOXD_SECRET_ACME", "hush")]);
+    emit(&stage);
+    relay.wait_for_line(&told(TAKEN, &endpoint), SOON);
+    emit(&stage);
+    assert_eq!(names(&endpoint), ["successor"; 2]);
+    assert_eq!(names(&stage.receiver), ["relay"; 2]);
+    assert_eq!(stage.count("outbox.attempt where class <> 'delivered'"), 0, "the first attempt has a token");
 }
