@@ -46,7 +46,7 @@ as $$
 --   and previous_seq are of what the subscriber took last of this lane;
 --   format is that of the body, attributes those of a CloudEvent that become headers, copied the headers that the subscription copies
 --   from the event; deliveries with the same batch are one POST, whose body is an array of theirs; null: a POST by itself;
---   lease, how many seconds it has it, from when the claim was asked for.
+--   lease, its length in seconds; it began after the claim was asked for.
 -- Raises: OX020 when something is due and this database is a copy of another.
 -- Locks: the rows it returns, and more where it looks for what fills a POST, FOR UPDATE SKIP LOCKED; see outbox.throttle(),
 --   outbox.admit().

@@ -30,8 +30,8 @@ const BYTES_MAX: usize = 8192;
 
 /// Adds what can be sent. What is there already stays: a writer does not overrule a subscription.
 pub(super) fn add(headers: &mut HeaderMap, context: &Context) {
-    add_all(headers, &mut Room::default(), &context.copied, &[]);
-    let mut room = Room::default();
+    let mut room = Room::beside(headers);
+    add_all(headers, &mut room, &context.copied, &[]);
     let parent = context.traceparent.as_deref().and_then(traceparent);
     let own = [("traceparent", &parent), ("outbox-trace-id", &context.trace_id)];
     for (name, value) in own {
@@ -58,15 +58,15 @@ struct Room {
     bytes: usize,
 }
 
-impl Default for Room {
-    fn default() -> Self {
-        Self { headers: HEADERS_MAX, bytes: BYTES_MAX }
-    }
-}
-
 impl Room {
+    /// What is there counts: servers take some 8 KiB in all, and answer 431 to more.
+    fn beside(headers: &HeaderMap) -> Self {
+        let there: usize = headers.iter().map(|(name, value)| size(name, value.len())).sum();
+        Self { headers: HEADERS_MAX, bytes: BYTES_MAX.saturating_sub(there) }
+    }
+
     fn add(&mut self, headers: &mut HeaderMap, name: HeaderName, value: &str) {
-        let bytes = name.as_str().len() + value.len() + 4;
+        let bytes = size(&name, value.len());
         let Some(value) = sendable(value) else { return };
         if self.headers == 0 || self.bytes < bytes || headers.contains_key(&name) {
             return;
@@ -74,6 +74,11 @@ impl Room {
         (self.headers, self.bytes) = (self.headers - 1, self.bytes - bytes);
         headers.insert(name, value);
     }
+}
+
+/// Bytes of a header as HTTP/1.1 writes it.
+fn size(name: &HeaderName, value: usize) -> usize {
+    name.as_str().len() + value + 4
 }
 
 /// A name that may be sent beside those of the message, the connection and the relay.
@@ -151,6 +156,16 @@ mod tests {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let own = Context { traceparent: Some(parent.into()), trace_id: Some("\n".into()), ..context(&[]) };
         assert_eq!(added(&own), [("traceparent".to_owned(), parent.to_owned())]);
+    }
+
+    #[test]
+    fn all_headers_of_a_request_share_the_room() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-static", HeaderValue::from_str(&"y".repeat(BYTES_MAX - 100)).expect("valid"));
+        let copied = vec![("x-copied".to_owned(), "y".repeat(50)), ("x-other".to_owned(), "y".repeat(50))];
+        add(&mut headers, &Context { copied, ..context(&[("x-line", "1")]) });
+        assert!(headers.contains_key("x-copied") && headers.contains_key("x-line"));
+        assert!(!headers.contains_key("x-other"), "with that there would be more than 8 KiB");
     }
 
     #[test]
