@@ -21,7 +21,7 @@ pub enum Topic {
     Rights,
     /// Whether this is the database that delivers, whether functions work, whether commits ring.
     Installation,
-    /// The triggers on `outbox.subscription`.
+    /// The triggers on outboxd's own tables.
     Triggers,
     /// Watches, and what nobody hears.
     Watches,

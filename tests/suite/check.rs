@@ -39,7 +39,7 @@ pub(crate) fn found(url: &str, arguments: &[&str]) -> Vec<Found> {
 }
 
 /// A watched table, somebody who listens to it, a relay that was just seen: all as it should be.
-fn healthy(hint: &str) -> Database {
+pub(crate) fn healthy(hint: &str) -> Database {
     let db = installed(hint);
     db.psql(
         "create table orders (id bigint primary key, note text);
@@ -55,7 +55,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 19] = [
+const MENDED: [(&str, &str, &str); 16] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -72,13 +72,6 @@ const MENDED: [(&str, &str, &str); 19] = [
         "problem watches",
         "column id, part of the key, was renamed",
     ),
-    (
-        "alter table outbox.subscription disable trigger subscription_check",
-        "problem triggers",
-        "trigger subscription_check on outbox.subscription is disabled",
-    ),
-    ("drop trigger subscription_tombstone on outbox.subscription", "problem triggers", "is missing"),
-    ("drop trigger subscription_truncate on outbox.subscription", "problem triggers", "is missing"),
     ("update outbox.setting set home = '1/2'", "problem home", "is a copy of another one"),
     ("revoke outbox_relay from check_courier", "warning rights", "may not do what a relay does"),
     (

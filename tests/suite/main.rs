@@ -16,6 +16,7 @@ mod certificates;
 mod check;
 mod check_certificates;
 mod check_handshake;
+mod check_schema;
 mod coalescing;
 mod connection;
 mod container;
