@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, list};
 
 /// A trigger on a table of outboxd's own.
 struct Trigger {
@@ -51,15 +51,21 @@ impl Trigger {
         statement.split_whitespace().collect::<Vec<_>>().join(" ") + ";"
     }
 
-    /// `enabled` as in `pg_trigger.tgenabled`; none where there is no such trigger.
-    fn judge(&self, enabled: Option<&str>) -> Option<Finding> {
+    fn function(&self) -> &'static str {
+        let (_, function) = self.sql.split_once(" execute function outbox.").unwrap_or_default();
+        function.split('(').next().unwrap_or_default()
+    }
+
+    /// `enabled` as in `pg_trigger.tgenabled`; none where there is no such trigger. Without its function it cannot be made.
+    fn judge(&self, enabled: Option<&str>, can_be_made: bool) -> Option<Finding> {
         let (name, table) = (self.name, self.table());
         let enable = format!("alter table outbox.{table} enable trigger {name};");
+        let again = if can_be_made { self.statement() } else { "outboxd migrate".to_owned() };
         let (state, remedy) = match enabled {
             Some("O" | "A") => return None,
             Some("R") => ("fires for replicated changes only", enable),
             Some(_) => ("is disabled", enable),
-            None => ("is missing", self.statement()),
+            None => ("is missing", again),
         };
         let what = format!("trigger {name} on outbox.{table} {state}");
         Some(Finding::problem("triggers", what).why(self.meanwhile).remedy(remedy))
@@ -77,12 +83,26 @@ pub fn home(facts: &Value) -> Finding {
         .remedy("select outbox.adopt_database();")
 }
 
+/// What a migration made and somebody dropped: what it is, what went with it, and the statements that make it again, if any do.
+#[must_use]
+pub fn lost(what: &str, with_it: Option<&str>, remedy: Option<&str>) -> Finding {
+    let finding = Finding::problem("schema", format!("schema outbox lacks {what}"))
+        .remedy(remedy.unwrap_or("restore schema outbox from a backup: nothing else has what was in it"));
+    match with_it {
+        Some(with_it) => finding.why(with_it),
+        None => finding,
+    }
+}
+
 /// The triggers on outboxd's own tables.
 #[must_use]
 pub fn triggers(facts: &Value) -> Vec<Finding> {
-    let found = &facts["triggers"];
-    let bad: Vec<_> =
-        TRIGGERS.iter().filter_map(|trigger| trigger.judge(found[trigger.name].as_str())).collect();
+    let functions = list(facts, "functions");
+    let judge = |trigger: &Trigger| {
+        let can_be_made = functions.iter().any(|function| function == trigger.function());
+        trigger.judge(facts["triggers"][trigger.name].as_str(), can_be_made)
+    };
+    let bad: Vec<_> = TRIGGERS.iter().filter_map(judge).collect();
     if bad.is_empty() {
         vec![Finding::ok("triggers", "outboxd's own triggers are there and enabled")]
     } else {

@@ -23,10 +23,10 @@ pub use endpoints::{Destination, Stranger, destinations, http, named, resolved, 
 pub use finding::{Finding, Level};
 pub use house::house;
 pub use identities::{connection_files, identities, secrets};
-pub use installation::{home, triggers};
+pub use installation::{home, lost, triggers};
 pub use relays::relays;
 pub use report::Report;
-pub use rights::{looks, rights};
+pub use rights::{absent, looks, rights};
 pub use server::{clock, server, session};
 pub use subscriptions::subscriptions;
 pub use watches::watches;

@@ -120,29 +120,52 @@ async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Fin
     Some(facts)
 }
 
-/// Schema `outbox` and what is in it, as far as this role may look.
-async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Value> {
-    let client = &connection.client;
-    let state = schema::check(client, RELEASE).await;
-    let rights = examine(client, Topic::Rights).await.unwrap_or_default();
-    if rights.is_object() {
-        findings.extend(check::rights(&rights));
-    }
-    findings.push(match state {
-        Ok(SchemaState::Current) => Finding::ok("schema", format!("schema outbox is that of {RELEASE}")),
-        Ok(state) => {
-            let (told, remedy) = (state.to_string(), state.remedy().unwrap_or_default());
-            if !state.fit_to_run() {
-                findings.push(Finding::problem("schema", told).remedy(remedy));
-                return None;
-            }
-            Finding::warning("schema", told).remedy(remedy)
-        }
+/// Which release is installed, and whether all of it is there; none where it is not one to be looked at.
+async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Finding>) -> Option<bool> {
+    let state = match schema::check(&connection.client, RELEASE).await {
+        Ok(state) => state,
         Err(problem) => {
             findings.push(Finding::problem("schema", problem.to_string()));
             return None;
         }
-    });
+    };
+    let (told, remedy) = (state.to_string(), state.remedy().unwrap_or_default());
+    if !state.fit_to_run() {
+        findings.push(Finding::problem("schema", told).remedy(remedy));
+        return None;
+    }
+    let lost = schema::lost(&connection.client).await.unwrap_or_default();
+    findings.extend(lost.iter().map(|lost| check::lost(&lost.what, lost.with_it, lost.remedy.as_deref())));
+    match state {
+        SchemaState::Incomplete { lacking } => {
+            // Triggers are told one by one.
+            let lacking: Vec<_> = lacking.into_iter().filter(|what| !what.starts_with("trigger ")).collect();
+            if lacking.is_empty() {
+                return Some(lost.is_empty());
+            }
+            let what = format!("schema outbox lacks {}", lacking.join(", "));
+            findings.push(Finding::problem("schema", what).remedy(remedy));
+            return Some(false);
+        }
+        SchemaState::Current if lost.is_empty() => {
+            findings.push(Finding::ok("schema", format!("schema outbox is that of {RELEASE}")));
+        }
+        SchemaState::Current => {}
+        _ => {
+            findings.extend(check::absent(rights));
+            findings.push(Finding::warning("schema", told).remedy(remedy));
+        }
+    }
+    Some(lost.is_empty())
+}
+
+/// Schema `outbox` and what is in it, as far as this role may look.
+async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Value> {
+    let rights = examine(&connection.client, Topic::Rights).await.unwrap_or_default();
+    if rights.is_object() {
+        findings.extend(check::rights(&rights));
+    }
+    let whole = release(connection, &rights, findings).await?;
     let mut answers = Answers { left_out: Vec::new(), failed: Vec::new() };
     let installation = answers.ask(connection, Topic::Installation).await;
     findings.extend(installation.as_ref().map(check::home));
@@ -167,7 +190,10 @@ async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<F
     }
     let destinations = answers.ask(connection, Topic::Destinations).await;
     findings.extend(check::looks(&rights, &answers.left_out));
-    findings.append(&mut answers.failed);
+    // Of one that is not whole, what fails for that is not told again.
+    if whole {
+        findings.append(&mut answers.failed);
+    }
     destinations
 }
 

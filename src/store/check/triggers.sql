@@ -6,5 +6,9 @@ select json_build_object(
         from pg_trigger t
             join pg_class c on c.oid = t.tgrelid
             join pg_namespace n on n.oid = c.relnamespace
-        where n.nspname = 'outbox' and not t.tgisinternal and t.tgparentid = 0)
+        where n.nspname = 'outbox' and not t.tgisinternal and t.tgparentid = 0),
+    'functions', (
+        select coalesce(json_agg(p.proname), '[]')
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname = 'outbox' and p.prorettype = 'trigger'::regtype)
 )::text
