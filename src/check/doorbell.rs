@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, list, text};
 
 /// From this share on the queue of notifications deserves a look; a quarter silences the doorbell.
 const QUEUE: f64 = 0.1;
@@ -24,9 +24,11 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
             );
         }
         Some(reason) => {
-            findings.push(Finding::warning("doorbell", "commits do not wake relays").why(reason).remedy(
-                "take away what outbox.doorbell_silence() names; relays look by themselves until then",
-            ));
+            findings.push(
+                Finding::warning("doorbell", "commits do not wake relays")
+                    .why(reason)
+                    .remedy(remedy(server, queue)),
+            );
         }
     }
     if queue > QUEUE {
@@ -38,6 +40,18 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
         );
     }
     findings
+}
+
+/// What ends a silence that was not chosen in `outbox.setting`.
+fn remedy(server: &Value, queue: f64) -> String {
+    let given = list(server, "given")
+        .iter()
+        .find(|given| given["name"] == "outbox.doorbell" && given["ours"] == true);
+    match given {
+        Some(given) => format!("alter {} reset outbox.doorbell;", text(given, "given_to")),
+        None if queue > QUEUE => LISTENERS.to_owned(),
+        None => "select outbox.doorbell_silence();  -- as the application, from where it connects".to_owned(),
+    }
 }
 
 /// Who may be in the way: whoever has listened and sits in an open transaction does not read.

@@ -27,7 +27,7 @@ pub use installation::{home, lost, triggers};
 pub use relays::relays;
 pub use report::Report;
 pub use rights::{absent, looks, rights};
-pub use server::{clock, server, session};
+pub use server::{clock, server, session, silent};
 pub use subscriptions::subscriptions;
 pub use watches::watches;
 

@@ -178,6 +178,7 @@ async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<F
     );
     let relays = answers.ask(connection, Topic::Relays).await;
     let setting = relays.as_ref().and_then(|facts| facts["doorbell_setting"].as_str());
+    findings.extend(check::silent(server));
     findings.extend(installation.iter().flat_map(|facts| check::doorbell(facts, server, setting)));
     findings.extend(relays.iter().flat_map(check::relays));
     let finders: [(Topic, Finder); 3] = [

@@ -55,7 +55,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 16] = [
+const MENDED: [(&str, &str, &str); 22] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -125,13 +125,41 @@ const MENDED: [(&str, &str, &str); 16] = [
         "warning server",
         "idle_session_timeout is 5000 ms",
     ),
+    (
+        "do $$ begin execute format('alter database %I set session_replication_role = replica', current_database()); end $$",
+        "warning capture",
+        "session_replication_role is replica for database check_mends",
+    ),
+    (
+        "do $$ begin execute format('alter role check_writer in database %I set outbox.capture = off',
+             current_database()); end $$",
+        "warning capture",
+        "outbox.capture is off for role check_writer in database check_mends",
+    ),
+    ("alter role check_writer set outbox.capture = off", "warning capture", "is off for role check_writer: "),
+    (
+        "alter role check_courier set outbox.doorbell = off",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
+    (
+        "do $$ begin execute format('alter database %I set outbox.doorbell = off', current_database()); end $$",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
+    (
+        "do $$ begin execute format('alter role check_courier in database %I set outbox.doorbell = off',
+             current_database()); end $$",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
     ("alter role check_courier connection limit 3", "warning server", "of the 3 connections it may have"),
 ];
 
 #[test]
 fn what_was_broken_is_found_and_what_it_says_mends_it() {
     let db = healthy("check_mends");
-    login_roles(shared(), &["check_courier"]);
+    login_roles(shared(), &["check_courier", "check_writer"]);
     db.psql("grant outbox_relay, outbox_reader to check_courier");
     let url = db.url_as("check_courier");
     assert_eq!(found(&url, &[]), [], "as it should be");
