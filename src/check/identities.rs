@@ -1,12 +1,10 @@
 //! Certificates and keys in files: the relay's identities, and those it shows to the database.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::certificates::open_to_all;
 use super::{Certificate, Finding};
 use crate::identity::{Identity, read_identity, subfolders};
-use crate::secrets::{SecretError, Secrets, files};
 
 const SUBJECT: &str = "certificates";
 
@@ -49,30 +47,6 @@ fn one(folder: &Path, now: i64) -> Vec<Finding> {
     }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, told(&identity, now)));
-    }
-    findings
-}
-
-/// Every secret of a folder as `outboxd run` would read it.
-#[must_use]
-pub fn secrets(folder: &Path) -> Vec<Finding> {
-    const SUBJECT: &str = "secrets";
-    if let Err(problems) = Secrets::read(Some(folder), &BTreeMap::new()) {
-        let told = |problem: &SecretError| {
-            Finding::problem(SUBJECT, problem.to_string()).why("a relay would not start, nor read them again")
-        };
-        return problems.iter().map(told).collect();
-    }
-    let found = files(folder).unwrap_or_default();
-    let open = found.iter().filter_map(|file| open_to_all(file)).map(|(path, mode)| {
-        let what =
-            format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
-        Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display()))
-    });
-    let mut findings: Vec<_> = open.collect();
-    if findings.is_empty() {
-        let what = format!("the folder of secrets {} has {}", folder.display(), found.len());
-        findings.push(Finding::ok(SUBJECT, what));
     }
     findings
 }

@@ -36,7 +36,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
     let mut report = Report { release: RELEASE, database, findings: Vec::new() };
-    let mut destinations = match &info {
+    let mut found = match &info {
         Ok(info) => look(info, &mut report.findings).await,
         Err(problems) => {
             report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
@@ -45,8 +45,13 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     };
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
-    report.findings.extend(options.secrets.as_deref().map(check::secrets).unwrap_or_default());
-    if let Some(facts) = &mut destinations {
+    let (secrets, told) = check::secrets(options.secrets.as_deref(), &environment());
+    report.findings.extend(told);
+    if let (Some(facts), Some(secrets)) = (found.as_ref().and_then(|found| found.secrets.as_ref()), &secrets)
+    {
+        report.findings.extend(check::unknown(facts, secrets, options.secrets.as_deref()));
+    }
+    if let Some(facts) = found.as_mut().and_then(|found| found.destinations.as_mut()) {
         let resolve =
             |url: &str| endpoints.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
         report.findings.extend(check::resolved(facts, resolve));
@@ -75,8 +80,14 @@ fn names(folders: &[PathBuf]) -> BTreeSet<String> {
     folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }
 
-/// All that the database and the files of its connection say; returns where POSTs go, if that could be asked.
-async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
+/// What subscriptions name, to be compared with files and tried; each if that could be asked.
+struct Named {
+    destinations: Option<Value>,
+    secrets: Option<Value>,
+}
+
+/// All that the database and the files of its connection say; returns what subscriptions name.
+async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Named> {
     let (certificates, keys): (Vec<_>, Vec<_>) =
         info.identity.iter().map(|files| (files.cert.clone(), files.key.clone())).unzip();
     let roots = info.roots.iter().filter_map(|roots| match roots {
@@ -160,7 +171,7 @@ async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Fin
 }
 
 /// Schema `outbox` and what is in it, as far as this role may look.
-async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Value> {
+async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Named> {
     let rights = examine(&connection.client, Topic::Rights).await.unwrap_or_default();
     if rights.is_object() {
         findings.extend(check::rights(&rights));
@@ -190,12 +201,13 @@ async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<F
         findings.extend(answers.ask(connection, topic).await.iter().flat_map(finder));
     }
     let destinations = answers.ask(connection, Topic::Destinations).await;
+    let secrets = answers.ask(connection, Topic::Secrets).await;
     findings.extend(check::looks(&rights, &answers.left_out));
     // Of one that is not whole, what fails for that is not told again.
     if whole {
         findings.append(&mut answers.failed);
     }
-    destinations
+    Some(Named { destinations, secrets })
 }
 
 /// What came of asking.

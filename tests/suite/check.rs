@@ -334,7 +334,7 @@ fn who_may_not_look_is_told_what_was_left_out_and_who_is_nobody_what_is_lacking(
     db.psql("grant outbox_relay to check_relay; grant outbox_reader to check_reader");
     let bad = found(&db.url_as("check_relay"), &[]);
     assert_eq!(bad.len(), 1, "{bad:?}");
-    let sentence = "check_relay may not look at relays, watches, subscriptions, old rows: not checked: ";
+    let sentence = "check_relay may not look at relays, watches, subscriptions, old rows, names of secrets: not checked: ";
     assert_eq!((bad[0].0.as_str(), bad[0].1.as_str()), ("warning rights", sentence));
     assert_eq!(bad[0].2, "grant outbox_reader to check_relay;");
     let bad = found(&db.url_as("check_reader"), &[]);
