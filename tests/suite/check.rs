@@ -274,6 +274,27 @@ fn what_sql_cannot_mend_is_told_too() {
     assert!(bad.len() == 1 && bad[0].1.starts_with("nobody subscribes to Order"), "{bad:?}");
 }
 
+/// Nothing is tried meanwhile, so a ping would change nothing.
+#[test]
+fn what_ends_a_failure_that_is_held_lets_it_be_tried() {
+    let db = healthy("check_held");
+    for (why, told) in [("breaker", "its breaker is open"), ("retry-after", "is held by its Retry-After")] {
+        db.psql(&format!(
+            "insert into outbox.subscription_health
+                 (subscription, consecutive_failures, last_error, held_since, held_until, held_why)
+                 values (1, 10, 'no way', now(), now() + interval '5 min', '{why}')"
+        ));
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].1.contains(told), "{bad:?}");
+        assert!(bad[0].2.starts_with("select outbox.close_breaker(1);"), "{bad:?}");
+        db.psql(&bad[0].2);
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].1.contains("has failed 10 times: "), "{bad:?}");
+        assert!(bad[0].2.starts_with("select outbox.ping(1);"), "{bad:?}");
+        db.psql("delete from outbox.subscription_health");
+    }
+}
+
 /// A remedy that is pasted must not turn a watch into another one.
 #[test]
 fn what_mends_a_watch_leaves_its_settings_as_they_were() {
