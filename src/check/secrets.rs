@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::certificates::open_to_all;
-use super::{Finding, list, text, whole};
+use super::identities::chmod;
+use super::{Finding, list, shell, text, whole};
 use crate::secrets::{SecretError, Secrets, VARIABLE, files, in_environment};
 
 const SUBJECT: &str = "secrets";
@@ -27,7 +28,7 @@ pub fn secrets(
     let open = found.iter().filter_map(|file| open_to_all(file)).map(|(path, mode)| {
         let what =
             format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
-        Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display()))
+        Finding::warning(SUBJECT, what).remedy(chmod(&path))
     });
     let mut findings: Vec<_> = open.collect();
     if findings.is_empty() {
@@ -38,7 +39,28 @@ pub fn secrets(
 }
 
 fn unusable(problem: &SecretError) -> Finding {
-    Finding::problem(SUBJECT, problem.to_string()).why("a relay would not start, nor read them again")
+    let remedy = match problem {
+        SecretError::Unreadable { path, .. } => {
+            let path = shell(&path.display().to_string());
+            format!("ls -ld {path}  # it must be there, and this user must be able to read it")
+        }
+        SecretError::Name(of) => {
+            format!("mv {} {}", shell(of), shell(&Path::new(of).with_file_name("NAME").display().to_string()))
+        }
+        SecretError::Content(variable) if variable.starts_with(VARIABLE) => {
+            format!("unset {}", shell(variable))
+        }
+        SecretError::Content(file) => written(Path::new(file)),
+    };
+    Finding::problem(SUBJECT, problem.to_string())
+        .why("a relay would not start, nor read them again")
+        .remedy(remedy)
+}
+
+/// Puts what is typed into a file that not everybody may read.
+fn written(file: &Path) -> String {
+    let file = shell(&file.display().to_string());
+    format!("(umask 037; cat > {file})  # paste the secret, then Enter and Ctrl-D")
 }
 
 /// Secrets that subscriptions name and that are not here.
@@ -71,15 +93,9 @@ pub fn unknown(facts: &Value, secrets: &Secrets, folder: Option<&Path>) -> Vec<F
                     .why("where the relay has neither, every attempt fails")
                     .remedy("outboxd check --secrets FOLDER")
             }
-            Some(folder) => {
-                let file = folder.join(name);
-                Finding::problem(SUBJECT, format!("{of}, which is not in {}", folder.display()))
-                    .why(format!("every attempt fails; put it into that file, one line, or into {variable}"))
-                    .remedy(format!(
-                        "(umask 037; cat > {})  # paste it, then Enter and Ctrl-D",
-                        file.display()
-                    ))
-            }
+            Some(folder) => Finding::problem(SUBJECT, format!("{of}, which is not in {}", folder.display()))
+                .why(format!("every attempt fails; put it into that file, one line, or into {variable}"))
+                .remedy(written(&folder.join(name))),
         }
     };
     missing.into_iter().map(finding).collect()

@@ -7,13 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use futures_util::{StreamExt, stream};
-use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
+use outboxd::check::{self, Certificate, Finding, Level, Place, Report, Stranger};
 use outboxd::cli::{Check, Database};
-use outboxd::conninfo::{Conninfo, Roots};
+use outboxd::conninfo::{Conninfo, Host, Roots};
 use outboxd::database::Connection;
 use outboxd::delivery::{self, Destination, Dialler, Failure};
 use outboxd::identity::{Identities, subfolders};
-use outboxd::schema::SchemaState;
+use outboxd::schema::{SchemaError, SchemaState};
 use outboxd::store::{Topic, examine, is_direct};
 use outboxd::{config, database, schema};
 use serde_json::Value;
@@ -26,6 +26,8 @@ use crate::status::{columns, print};
 /// What makes findings of an answer.
 type Finder = fn(&Value) -> Vec<Finding>;
 
+/// A statement that failed may have waited for a lock, or for too long.
+const AGAIN: &str = "outboxd check  # once more: its statements wait 1 s for a lock and take 10 s at most";
 /// Handshakes under way at once.
 const AT_ONCE: usize = 8;
 
@@ -39,7 +41,7 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     let mut found = match &info {
         Ok(info) => look(info, &mut report.findings).await,
         Err(problems) => {
-            report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
+            report.findings.extend(problems.0.iter().map(|problem| check::settings(problem)));
             None
         }
     };
@@ -98,10 +100,8 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Named> {
     let connection = match database::connect(info, "check").await {
         Ok(connection) => connection,
         Err(problem) => {
-            findings.push(
-                Finding::problem("connection", problem.to_string())
-                    .why("nothing in the database was checked"),
-            );
+            let (told, code) = (problem.to_string(), problem.sqlstate().map(|state| state.code().to_owned()));
+            findings.push(check::unreachable(&told, code.as_deref(), problem.is_transient(), &place(info)));
             return None;
         }
     };
@@ -109,12 +109,20 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Named> {
     installed(&connection, &server, findings).await
 }
 
+fn place(info: &Conninfo) -> Place {
+    let (host, port) = info.targets.first().map_or((String::new(), 0), |target| match &target.host {
+        Host::Tcp(host) => (host.clone(), target.port),
+        Host::Unix(folder) => (folder.display().to_string(), target.port),
+    });
+    Place { host, port, user: info.user.clone(), dbname: info.dbname.clone() }
+}
+
 async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Finding>) -> Option<Value> {
     let (asked, before) = (Instant::now(), SystemTime::now());
     let facts = match examine(&connection.client, Topic::Server).await {
         Ok(facts) => facts,
         Err(problem) => {
-            findings.push(Finding::problem("connection", problem.to_string()));
+            findings.push(check::unreachable(&problem.to_string(), None, true, &place(info)));
             return None;
         }
     };
@@ -135,8 +143,13 @@ async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Fin
 async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Finding>) -> Option<bool> {
     let state = match schema::check(&connection.client, RELEASE).await {
         Ok(state) => state,
+        Err(SchemaError::MayNotRead { role, grant, .. }) => {
+            let what = format!("role {role} may not read which release is installed");
+            findings.push(Finding::problem("schema", what).remedy(grant));
+            return None;
+        }
         Err(problem) => {
-            findings.push(Finding::problem("schema", problem.to_string()));
+            findings.push(Finding::problem("schema", problem.to_string()).remedy(AGAIN));
             return None;
         }
     };
@@ -225,7 +238,7 @@ impl Answers {
             Err(problem) if problem.is_denied() => self.left_out.push(topic.name()),
             Err(problem) => {
                 let what = format!("{} could not be checked", topic.name());
-                self.failed.push(Finding::problem("schema", what).why(problem.to_string()));
+                self.failed.push(Finding::problem("schema", what).why(problem.to_string()).remedy(AGAIN));
             }
         }
         None

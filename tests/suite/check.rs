@@ -29,6 +29,7 @@ pub(crate) fn found(url: &str, arguments: &[&str]) -> Vec<Found> {
             (kind, format!("{}: {}", text(one, "what"), text(one, "why")), text(one, "remedy"))
         })
         .collect();
+    assert!(bad.iter().all(|(_, _, remedy)| !remedy.is_empty()), "each has its way out: {bad:#?}");
     let problems = bad.iter().filter(|(kind, ..)| kind.starts_with("problem")).count();
     assert_eq!(
         (document["problems"].as_u64(), output.code),
@@ -381,8 +382,30 @@ fn a_database_without_the_schema_or_without_a_server_is_a_problem_with_a_way_out
     let bad = found("postgres://u@127.0.0.1:1/none?sslmode=disable", &["--handshake"]);
     let kinds: Vec<_> = bad.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert_eq!(kinds, ["problem connection", "warning handshake"], "{bad:?}");
+    assert!(bad[0].2.starts_with("pg_isready -h 127.0.0.1 -p 1 "), "{bad:?}");
+    let bad = found("postgres://u@/none?host=/nowhere", &[]);
+    assert!(bad.len() == 1 && bad[0].2.starts_with("pg_isready -h /nowhere -p 5432 "), "{bad:?}");
+    let bad = found("postgres://127.0.0.1:1/none?sslmode=disable", &[]);
+    assert!(
+        bad.len() == 1 && bad[0].1.starts_with("user is missing") && bad[0].2 == "export PGUSER=USER",
+        "{bad:?}"
+    );
     let bad = found("postgres://u@127.0.0.1:1/none?sslmode=nonsense", &[]);
     assert!(bad.len() == 1 && bad[0].1.contains("sslmode"), "{bad:?}");
+}
+
+#[test]
+fn a_database_that_does_not_exist_is_made_by_what_it_says() {
+    let db = shared().database("check_absent");
+    let url = db.url().replacen(&db.psql("select current_database()"), "check_absent_yet", 1);
+    let bad = found(&url, &[]);
+    assert!(bad.len() == 1 && bad[0].1.contains("3D000") && bad[0].2.starts_with("createdb "), "{bad:?}");
+    let bin = shared().bin("createdb");
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    let made = std::process::Command::new("sh").args(["-c", &bad[0].2]).env("PATH", path).status().unwrap();
+    let after = found(&url, &[]);
+    assert!(made.success() && after[0].2 == "outboxd migrate", "{after:?}");
+    db.psql("drop database check_absent_yet");
 }
 
 /// On a cluster of its own, where nobody else uses up transaction ids.
