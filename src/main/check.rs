@@ -153,7 +153,7 @@ async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Fin
             return None;
         }
     };
-    let (told, remedy) = (state.to_string(), state.remedy().unwrap_or_default());
+    let (told, remedy) = (state.sentence(), state.remedy().unwrap_or_default());
     if !state.fit_to_run() {
         findings.push(Finding::problem("schema", told).remedy(remedy));
         return None;

@@ -67,6 +67,13 @@ impl SchemaState {
         matches!(self, Self::Current | Self::DefinitionsDiffer { .. } | Self::Incomplete { .. })
     }
 
+    /// What is so, without the command that [`remedy`](Self::remedy) is.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let whole = self.to_string();
+        whole.split("; run `outboxd migrate`").take(1).collect()
+    }
+
     /// What to run or to do about it; nothing when it is current. `outboxd migrate` refuses what is newer, and what was edited.
     #[must_use]
     pub fn remedy(&self) -> Option<&'static str> {
@@ -257,6 +264,11 @@ mod tests {
         assert!(differ("0.3.0", false).ends_with("upgrade this binary to 0.3.0"));
         assert!(differ("0.1.0", false).ends_with("run `outboxd migrate`"));
         assert!(differ("0.2.0", true).contains("group roles"));
+        assert_eq!(
+            SchemaState::Missing.sentence(),
+            "schema outbox is not installed in this database",
+            "what is to be run is the remedy"
+        );
         assert!(differ("0.1.0", false).contains("0.1.0") && differ("0.1.0", false).contains("0.2.0"));
     }
 }

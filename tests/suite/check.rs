@@ -56,7 +56,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 22] = [
+const MENDED: [(&str, &str, &str); 23] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -125,6 +125,11 @@ const MENDED: [(&str, &str, &str); 22] = [
         "alter role check_courier set idle_session_timeout = '5s'",
         "warning server",
         "idle_session_timeout is 5000 ms",
+    ),
+    (
+        "create table gone (id int primary key); select outbox.watch('gone', 'Order'); drop table gone",
+        "problem watches",
+        "the watch of a dropped table as Order does not work: the table was dropped",
     ),
     (
         "do $$ begin execute format('alter database %I set session_replication_role = replica', current_database()); end $$",
@@ -378,7 +383,8 @@ fn a_database_without_the_schema_or_without_a_server_is_a_problem_with_a_way_out
     let db = shared().database("check_empty");
     let bad = found(&db.url(), &[]);
     assert_eq!(bad.len(), 1, "{bad:?}");
-    assert_eq!((bad[0].0.as_str(), bad[0].2.as_str()), ("problem schema", "outboxd migrate"));
+    let sentence = "schema outbox is not installed in this database: ";
+    assert_eq!(bad[0], ("problem schema".to_owned(), sentence.to_owned(), "outboxd migrate".to_owned()));
     let bad = found("postgres://u@127.0.0.1:1/none?sslmode=disable", &["--handshake"]);
     let kinds: Vec<_> = bad.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert_eq!(kinds, ["problem connection", "warning handshake"], "{bad:?}");
