@@ -5,13 +5,21 @@ use tokio_postgres::Client;
 use super::error::SchemaError;
 use super::manifest::Manifest;
 
+/// Functions that one of the files writes, of whatever objects there are; captures call them.
+const WRITTEN: [&str; 2] = ["reach", "render"];
+
 /// A query for the objects that files of `functions/`, `views/` and `triggers/` are named after and that are not there, such as
 /// `function claim`. Each file makes one, which a test sees to. Everybody may read the catalogue.
 ///
 /// With their names in it, so that the printed script can ask the same.
 pub(super) fn query(manifest: &Manifest<'_>) -> String {
-    let made = manifest.definitions.iter().filter_map(|(path, _)| made(path));
-    let made: Vec<_> = made.map(|(kind, name)| format!("('{kind}', '{name}')")).collect();
+    let files = manifest.definitions.iter().map(|(path, _)| *path);
+    let made = files.clone().filter_map(made);
+    let written = WRITTEN.iter().filter(|_| files.clone().any(|path| path == "functions/write_calls.sql"));
+    let made: Vec<_> = made
+        .chain(written.map(|name| ("function", *name)))
+        .map(|(kind, name)| format!("('{kind}', '{name}')"))
+        .collect();
     // `values` needs a row; no object has no name.
     let made = if made.is_empty() { "('', '')".to_owned() } else { made.join(", ") };
     format!(

@@ -1,5 +1,7 @@
 //! Whether what the migrations made is there. A migration runs once, so nothing of it comes back by itself.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -67,13 +69,19 @@ fn one(text: &'static str) -> Option<Made> {
 }
 
 impl Made {
-    fn lost(&self, all: &[Self]) -> Lost {
+    /// A leaf that is `detached` is there, and no part of its table.
+    fn lost(&self, all: &[Self], detached: bool) -> Lost {
         let (kind, with_it, remedy) = match self.kind {
             Kind::Table => ("table", Some("its rows are gone with it, and what was made on it"), None),
             Kind::Type => ("type", None, Some(format!("{};", self.statement))),
-            Kind::Leaf => {
-                ("leaf", Some("the rows that it held are gone; a backup has them"), Some(self.attached()))
+            Kind::Leaf if detached => {
+                ("leaf", Some("it was detached, and what it holds is not found"), Some(self.attached(true)))
             }
+            Kind::Leaf => (
+                "leaf",
+                Some("the rows that it held are gone; a backup has them"),
+                Some(self.attached(false)),
+            ),
             Kind::Index => {
                 // A leaf's parent takes no CONCURRENTLY; any other table's writers need not wait.
                 let parts = all.iter().any(|other| other.kind == Kind::Leaf && other.of == self.of);
@@ -91,12 +99,15 @@ impl Made {
     }
 
     /// Rows of a leaf that is gone go to the parent's default leaf, from which they must be moved.
-    fn attached(&self) -> String {
+    fn attached(&self, detached: bool) -> String {
         let (name, of) = (self.name, self.of.unwrap_or_default());
         match self.statement.split_once(" for values in ") {
+            None if detached => {
+                format!("alter table outbox.{of} attach partition outbox.{name} default;")
+            }
             None => format!("{};", self.statement),
             Some((_, slot)) => format!(
-                "begin; create table outbox.{name} (like outbox.{of} including all); \
+                "begin; create table if not exists outbox.{name} (like outbox.{of} including all); \
                  with moved as (delete from outbox.{of}_kept where slot in {slot} returning *) \
                  insert into outbox.{name} select * from moved; \
                  alter table outbox.{of} attach partition outbox.{name} for values in {slot}; commit;"
@@ -140,16 +151,21 @@ fn defaults_of(sequence: &str) -> String {
 /// [`SchemaError::Query`].
 pub async fn lost(client: &Client) -> Result<Vec<Lost>, SchemaError> {
     let all = made();
-    let names: Vec<&str> = all.iter().map(|made| made.name).collect();
-    let sql = "select k.name from unnest($1) as k (name) where not exists (
-            select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-            where n.nspname = 'outbox' and c.relname = k.name)";
-    let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names, Type::TEXT_ARRAY)];
+    let names = |kind: Option<Kind>| -> Vec<&str> {
+        all.iter().filter(|made| kind.is_none_or(|kind| made.kind == kind)).map(|made| made.name).collect()
+    };
+    let (names, leaves) = (names(None), names(Some(Kind::Leaf)));
+    let sql = "select k.name, c.oid is not null from unnest($1) as k (name)
+        left join (pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace and n.nspname = 'outbox')
+            on c.relname = k.name
+        where c.oid is null or k.name = any ($2) and not c.relispartition";
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&names, Type::TEXT_ARRAY), (&leaves, Type::TEXT_ARRAY)];
     let rows = client.query_typed(sql, &parameters).await;
     let rows = rows.map_err(SchemaError::during("looking for tables and indexes"))?;
-    let gone: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-    let told = |made: &&Made| gone.contains(&made.name) && !made.of.is_some_and(|of| gone.contains(&of));
-    Ok(all.iter().filter(told).map(|made| made.lost(&all)).collect())
+    let gone: BTreeMap<&str, bool> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let told = all.iter().filter(|made| !made.of.is_some_and(|of| gone.contains_key(of)));
+    Ok(told.filter_map(|made| gone.get(made.name).map(|detached| made.lost(&all, *detached))).collect())
 }
 
 /// The names of all that [`lost`] looks for.

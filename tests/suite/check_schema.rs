@@ -37,7 +37,7 @@ fn a_trigger_of_ours_that_does_not_fire_is_found_and_what_it_says_mends_it() {
 }
 
 /// What was dropped, what is told of it first, and whether `outboxd migrate` or SQL makes it again.
-const GONE: [(&str, &str); 17] = [
+const GONE: [(&str, &str); 20] = [
     ("drop function outbox.settle cascade", "schema outbox lacks function settle"),
     ("drop function outbox.claim", "schema outbox lacks function claim"),
     ("drop function outbox.capture_finish cascade", "schema outbox lacks function capture_finish"),
@@ -52,6 +52,9 @@ const GONE: [(&str, &str); 17] = [
     ("drop index outbox.one_subscription_per_pattern_and_url", "one_subscription_per_pattern_and_url"),
     ("drop table outbox.event_3", "schema outbox lacks leaf event_3"),
     ("drop table outbox.attempt_kept", "schema outbox lacks leaf attempt_kept"),
+    ("drop function outbox.render", "schema outbox lacks function render"),
+    ("alter table outbox.event detach partition outbox.event_3", "lacks leaf event_3: it was detached"),
+    ("alter table outbox.event detach partition outbox.event_kept", "lacks leaf event_kept: it was detached"),
     ("drop sequence outbox.doorbell", "schema outbox lacks sequence doorbell"),
     ("drop sequence outbox.event_id cascade", "schema outbox lacks sequence event_id"),
     ("drop sequence outbox.attempt_id cascade", "schema outbox lacks sequence attempt_id"),
