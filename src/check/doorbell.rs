@@ -27,7 +27,7 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
             findings.push(
                 Finding::warning("doorbell", "commits do not wake relays")
                     .why(reason)
-                    .remedy(remedy(server, queue)),
+                    .remedy(remedy(reason, server, queue)),
             );
         }
     }
@@ -43,14 +43,17 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
 }
 
 /// What ends a silence that was not chosen in `outbox.setting`.
-fn remedy(server: &Value, queue: f64) -> String {
-    let given = list(server, "given")
-        .iter()
-        .find(|given| given["name"] == "outbox.doorbell" && given["ours"] == true);
-    match given {
+fn remedy(reason: &str, server: &Value, queue: f64) -> String {
+    let ours = |given: &&Value| given["name"] == "outbox.doorbell" && given["ours"] == true;
+    match list(server, "given").iter().find(ours) {
         Some(given) => format!("alter {} reset outbox.doorbell;", text(given, "given_to")),
+        None if reason.starts_with("outbox.doorbell ") => {
+            "take outbox.doorbell out of PGOPTIONS, the connection string's options or postgresql.conf"
+                .to_owned()
+        }
         None if queue > QUEUE => LISTENERS.to_owned(),
-        None => "select outbox.doorbell_silence();  -- as the application, from where it connects".to_owned(),
+        None => "select outbox.doorbell_silence();  -- until it is null; relays look by themselves meanwhile"
+            .to_owned(),
     }
 }
 

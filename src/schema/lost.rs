@@ -173,3 +173,24 @@ pub async fn lost(client: &Client) -> Result<Vec<Lost>, SchemaError> {
 pub fn kept() -> Vec<&'static str> {
     made().iter().map(|made| made.name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, made};
+
+    /// Each goes on in its own way, which `again` has to know.
+    #[test]
+    fn every_sequence_is_one_that_can_go_on() {
+        let all = made();
+        let sequences: Vec<_> = all
+            .iter()
+            .filter(|made| made.kind == Kind::Sequence)
+            .map(|made| (made.name, made.again()))
+            .collect();
+        let names: Vec<_> = sequences.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["doorbell", "event_id", "attempt_id"]);
+        let defaults = |again: &str| again.matches(" set default ").count();
+        let defaults: Vec<_> = sequences.iter().map(|(_, again)| defaults(again)).collect();
+        assert_eq!(defaults, [0, 2, 1], "ids, and the uid of an event, which has its id in it");
+    }
+}
