@@ -56,7 +56,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 23] = [
+const MENDED: [(&str, &str, &str); 22] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -142,7 +142,6 @@ const MENDED: [(&str, &str, &str); 23] = [
         "warning capture",
         "outbox.capture is off for role check_writer in database check_mends",
     ),
-    ("alter role check_writer set outbox.capture = off", "warning capture", "is off for role check_writer: "),
     (
         "alter role check_courier set outbox.doorbell = off",
         "warning doorbell",
@@ -412,6 +411,29 @@ fn a_database_that_does_not_exist_is_made_by_what_it_says() {
     let after = found(&url, &[]);
     assert!(made.success() && after[0].2 == "outboxd migrate", "{after:?}");
     db.psql("drop database check_absent_yet");
+}
+
+/// On a cluster of its own: what a role is given everywhere, every check of the cluster tells.
+#[test]
+fn a_role_that_writes_without_events_in_every_database_is_told() {
+    let cluster = Cluster::start(&ClusterOptions::default());
+    let db = cluster.database("check_everywhere");
+    crate::installed::migrate(&db);
+    db.psql("create role writer");
+    seen(&db, "relay 1", env!("CARGO_PKG_VERSION"));
+    for (given, sentence) in [
+        ("alter role writer set outbox.capture = off", "outbox.capture is off for role writer: "),
+        (
+            "alter role all set session_replication_role = replica",
+            "session_replication_role is replica for role all: ",
+        ),
+    ] {
+        db.psql(given);
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].0 == "warning capture" && bad[0].1.starts_with(sentence), "{bad:?}");
+        db.psql(&bad[0].2);
+        assert_eq!(found(&db.url(), &[]), [], "{}", bad[0].2);
+    }
 }
 
 /// On a cluster of its own, where nobody else uses up transaction ids.
