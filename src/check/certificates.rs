@@ -67,10 +67,10 @@ impl Certificate {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// `until 2027-01-31, another 300 d`.
+    /// `until 2027-01-31, 300 d left`.
     #[must_use]
     pub fn until(&self, now: i64) -> String {
-        format!("until {}, another {}", date(self.not_after), ago(self.not_after - now))
+        format!("until {}, {} left", date(self.not_after), ago(self.not_after - now))
     }
 
     /// What its dates come to; nothing when they are good for a while.
@@ -135,6 +135,7 @@ mod tests {
             not_before: 10 * day,
             not_after: 100 * day,
         };
+        assert_eq!(one.until(70 * day + 3600), "until 1970-04-11, 29 d 23 h left");
         for (now, level) in [
             (9 * day, Some(Level::Problem)),
             (10 * day, None),

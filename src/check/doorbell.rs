@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, list, text};
 
 /// From this share on the queue of notifications deserves a look; a quarter silences the doorbell.
 const QUEUE: f64 = 0.1;
@@ -24,9 +24,11 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
             );
         }
         Some(reason) => {
-            findings.push(Finding::warning("doorbell", "commits do not wake relays").why(reason).remedy(
-                "take away what outbox.doorbell_silence() names; relays look by themselves until then",
-            ));
+            findings.push(
+                Finding::warning("doorbell", "commits do not wake relays")
+                    .why(reason)
+                    .remedy(remedy(reason, server, queue)),
+            );
         }
     }
     if queue > QUEUE {
@@ -38,6 +40,21 @@ pub fn doorbell(installation: &Value, server: &Value, setting: Option<&str>) -> 
         );
     }
     findings
+}
+
+/// What ends a silence that was not chosen in `outbox.setting`.
+fn remedy(reason: &str, server: &Value, queue: f64) -> String {
+    let ours = |given: &&Value| given["name"] == "outbox.doorbell" && given["ours"] == true;
+    match list(server, "given").iter().find(ours) {
+        Some(given) => format!("alter {} reset outbox.doorbell;", text(given, "given_to")),
+        None if reason.starts_with("outbox.doorbell ") => {
+            "take outbox.doorbell out of PGOPTIONS, the connection string's options or postgresql.conf"
+                .to_owned()
+        }
+        None if queue > QUEUE => LISTENERS.to_owned(),
+        None => "select outbox.doorbell_silence();  -- until it is null; relays look by themselves meanwhile"
+            .to_owned(),
+    }
 }
 
 /// Who may be in the way: whoever has listened and sits in an open transaction does not read.

@@ -137,9 +137,11 @@ pub fn http(facts: &Value) -> Option<Finding> {
         None => finding.why(why).remedy(format!(
             "update outbox.subscription set url = replace(url, 'http://', 'https://') where id = {first};"
         )),
-        Some(name) => finding.why(format!(
-            "{why}; the URL is the relay's for {name}, which it refuses unless outbox.setting.http_allowed"
-        )),
+        Some(name) => finding
+            .why(format!(
+                "{why}; the URL is the relay's for {name}, which it refuses unless outbox.setting.http_allowed"
+            ))
+            .remedy("give it an https URL in the relay's --endpoints file or environment"),
     })
 }
 
@@ -182,7 +184,9 @@ pub fn shaken(
     let who = format!("{} at {}{name}", at.subscriber, at.endpoint);
     let certificate = match outcome {
         Err(sentence) => {
-            return Finding::problem("handshake", format!("{who}, identity {identity}")).why(sentence);
+            return Finding::problem("handshake", format!("{who}, identity {identity}"))
+                .why(sentence)
+                .remedy("outboxd check --handshake --identities FOLDER  # once more, when that is mended here or there");
         }
         Ok(None) => return Finding::ok("handshake", format!("{who} takes connections, without TLS")),
         Ok(Some(certificate)) => certificate,

@@ -1,12 +1,10 @@
 //! Certificates and keys in files: the relay's identities, and those it shows to the database.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::certificates::open_to_all;
-use super::{Certificate, Finding};
-use crate::identity::{Identity, read_identity, subfolders};
-use crate::secrets::{SecretError, Secrets, files};
+use super::{Certificate, Finding, shell};
+use crate::identity::{Identity, IdentityError, read_identity, subfolders};
 
 const SUBJECT: &str = "certificates";
 
@@ -15,7 +13,10 @@ const SUBJECT: &str = "certificates";
 pub fn identities(folder: &Path, now: i64) -> Vec<Finding> {
     let folders = match subfolders(folder) {
         Ok(folders) => folders,
-        Err(problem) => return vec![Finding::problem(SUBJECT, problem.to_string())],
+        Err(problem) => {
+            let remedy = unfit(&problem, folder);
+            return vec![Finding::problem(SUBJECT, problem.to_string()).remedy(remedy)];
+        }
     };
     if folders.is_empty() {
         let what = format!("the identities folder {} holds no identity", folder.display());
@@ -26,13 +27,32 @@ pub fn identities(folder: &Path, now: i64) -> Vec<Finding> {
     folders.iter().flat_map(|folder| one(folder, now)).collect()
 }
 
+/// What to do about an identity that cannot be read; certificates are made elsewhere.
+fn unfit(problem: &IdentityError, folder: &Path) -> String {
+    let shown = shell(&folder.display().to_string());
+    match problem {
+        IdentityError::Folder { .. } => {
+            format!("ls -ld {shown}  # it must be there, and this user must be able to list it")
+        }
+        IdentityError::Name(_) => {
+            format!("mv {shown} {}", shell(&folder.with_file_name("NAME").display().to_string()))
+        }
+        IdentityError::Empty(_) => format!("put tls.crt and tls.key, ca.crt, or all three into {shown}"),
+        IdentityError::Half { missing, .. } => format!("put {missing} into {shown}"),
+        IdentityError::Pem(_) | IdentityError::Unusable { .. } => {
+            format!("put a certificate, its key and the CAs into {shown} that are whole and belong together")
+        }
+    }
+}
+
 fn one(folder: &Path, now: i64) -> Vec<Finding> {
     let identity = match read_identity(folder) {
         Ok(identity) => identity,
         Err(problem) => {
             return vec![
                 Finding::problem(SUBJECT, problem.to_string())
-                    .why("a relay would not start, nor read them again"),
+                    .why("a relay would not start, nor read them again")
+                    .remedy(unfit(&problem, folder)),
             ];
         }
     };
@@ -49,30 +69,6 @@ fn one(folder: &Path, now: i64) -> Vec<Finding> {
     }
     if findings.is_empty() {
         findings.push(Finding::ok(SUBJECT, told(&identity, now)));
-    }
-    findings
-}
-
-/// Every secret of a folder as `outboxd run` would read it.
-#[must_use]
-pub fn secrets(folder: &Path) -> Vec<Finding> {
-    const SUBJECT: &str = "secrets";
-    if let Err(problems) = Secrets::read(Some(folder), &BTreeMap::new()) {
-        let told = |problem: &SecretError| {
-            Finding::problem(SUBJECT, problem.to_string()).why("a relay would not start, nor read them again")
-        };
-        return problems.iter().map(told).collect();
-    }
-    let found = files(folder).unwrap_or_default();
-    let open = found.iter().filter_map(|file| open_to_all(file)).map(|(path, mode)| {
-        let what =
-            format!("everybody on this machine may read the secret {} (mode {mode:04o})", path.display());
-        Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display()))
-    });
-    let mut findings: Vec<_> = open.collect();
-    if findings.is_empty() {
-        let what = format!("the folder of secrets {} has {}", folder.display(), found.len());
-        findings.push(Finding::ok(SUBJECT, what));
     }
     findings
 }
@@ -109,9 +105,14 @@ fn dates(shown: &[PathBuf], trusted: &[PathBuf], keys: &[PathBuf], now: i64, the
             "everybody on this machine may read the private key {} (mode {mode:04o})",
             path.display()
         );
-        findings.push(Finding::warning(SUBJECT, what).remedy(format!("chmod o= {}", path.display())));
+        findings.push(Finding::warning(SUBJECT, what).remedy(chmod(&path)));
     }
     findings
+}
+
+/// Takes a file from everybody else.
+pub(super) fn chmod(path: &Path) -> String {
+    format!("chmod o= {}", shell(&path.display().to_string()))
 }
 
 /// `identity acme shows relay.example until …, trusts ca.crt`.

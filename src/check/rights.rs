@@ -9,10 +9,6 @@ use super::{Finding, joined, list, text};
 pub fn rights(facts: &Value) -> Vec<Finding> {
     let (role, owner) = (text(facts, "role"), text(facts, "owner"));
     let mut findings = Vec::new();
-    if !list(facts, "absent").is_empty() {
-        let what = format!("schema outbox lacks functions: {}", joined(facts, "absent"));
-        findings.push(Finding::problem("schema", what).remedy("outboxd migrate"));
-    }
     let refused = list(facts, "refused");
     if refused.is_empty() && facts["may_use"] == true && facts["may_ring"] == true {
         findings.push(Finding::ok("rights", format!("{role} may do what a relay does")));
@@ -26,6 +22,14 @@ pub fn rights(facts: &Value) -> Vec<Finding> {
     };
     findings.push(Finding::ok("rights", migrate));
     findings
+}
+
+/// What a relay of this release calls and another release did not bring.
+#[must_use]
+pub fn absent(facts: &Value) -> Option<Finding> {
+    let absent = joined(facts, "absent");
+    let what = format!("schema outbox lacks functions: {absent}");
+    (!absent.is_empty()).then(|| Finding::problem("schema", what).remedy("outboxd migrate"))
 }
 
 fn refusal(facts: &Value) -> Finding {

@@ -92,6 +92,27 @@ fn setting(setting: &Value) -> Option<Finding> {
     })
 }
 
+/// Roles and databases whose sessions were told to write without events. In one transaction that is meant; given to all of
+/// them it is easily forgotten.
+#[must_use]
+pub fn silent(facts: &Value) -> Vec<Finding> {
+    let finding = |given: &Value| {
+        let (name, given_to) = (text(given, "name"), text(given, "given_to"));
+        let why = match name {
+            "outbox.capture" => {
+                "what its sessions write leaves no event; outbox.uncaptured has which transactions"
+            }
+            "session_replication_role" => {
+                "triggers do not fire in its sessions: what they write leaves no event and no record, unless it is a copy anyway"
+            }
+            _ => return None,
+        };
+        let what = format!("{name} is {} for {given_to}", text(given, "value"));
+        Some(Finding::warning("capture", what).why(why).remedy(format!("alter {given_to} reset {name};")))
+    };
+    list(facts, "given").iter().filter_map(finding).collect()
+}
+
 /// How this session got there. `direct` is unknown where no second session could be opened.
 #[must_use]
 pub fn session(facts: &Value, direct: Option<bool>) -> Vec<Finding> {

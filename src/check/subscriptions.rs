@@ -12,17 +12,7 @@ const TOLD: usize = 5;
 #[must_use]
 pub fn subscriptions(facts: &Value) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let failing = list(facts, "failing");
-    for one in failing.iter().take(TOLD) {
-        let (id, subscriber, failures) =
-            (whole(one, "id"), text(one, "subscriber"), whole(one, "consecutive_failures"));
-        let what = format!("subscription {id} of {subscriber} has failed {}", count(failures, "time"));
-        findings.push(
-            Finding::warning("subscriptions", what).why(text(one, "last_error")).remedy(format!(
-                "select outbox.ping({id});  -- when mended: it tries, and a success ends this"
-            )),
-        );
-    }
+    findings.extend(list(facts, "failing").iter().take(TOLD).map(fails));
     findings.extend(list(facts, "disabled").iter().take(TOLD).map(disabled));
     findings.extend(list(facts, "stalled").iter().take(TOLD).map(stalled));
     for one in list(facts, "buried").iter().take(TOLD) {
@@ -69,6 +59,26 @@ pub fn subscriptions(facts: &Value) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// One that is held is not tried, a ping neither: what holds it goes first.
+fn fails(one: &Value) -> Finding {
+    let (id, subscriber) = (whole(one, "id"), text(one, "subscriber"));
+    let failures = count(whole(one, "consecutive_failures"), "time");
+    let (held, remedy) = match text(one, "held_why") {
+        "" => ("", format!("select outbox.ping({id});  -- when mended: it tries, and a success ends this")),
+        why => {
+            let by =
+                if why == "breaker" { ", its breaker is open" } else { ", and is held by its Retry-After" };
+            (by, format!("select outbox.close_breaker({id});  -- when mended: what waits is tried"))
+        }
+    };
+    Finding::warning(
+        "subscriptions",
+        format!("subscription {id} of {subscriber} has failed {failures}{held}"),
+    )
+    .why(text(one, "last_error"))
+    .remedy(remedy)
 }
 
 /// It failed for too long, or somebody wanted it so.

@@ -11,8 +11,8 @@ pub fn watches(facts: &Value) -> Vec<Finding> {
     let mut findings: Vec<_> = list(facts, "broken")
         .iter()
         .map(|one| {
-            let what =
-                format!("the watch of {} as {} does not work", text(one, "relation"), text(one, "object"));
+            let relation = one["relation"].as_str().unwrap_or("a dropped table");
+            let what = format!("the watch of {relation} as {} does not work", text(one, "object"));
             Finding::problem("watches", what)
                 .why(text(one, "reason"))
                 .remedy(format!("{};", text(one, "remedy")))

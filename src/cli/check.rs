@@ -19,7 +19,7 @@ pub struct Check {
     /// File of named endpoints, as for run: whether every endpoint:NAME that subscriptions have is known here.
     #[arg(long, value_name = "FILE", env = "OUTBOXD_ENDPOINTS")]
     pub endpoints: Option<PathBuf>,
-    /// Folder of secrets, as for run: whether each can be sent, and nobody else may read it.
+    /// Folder of secrets, as for run: whether each can be sent, nobody else may read it, and subscriptions name others.
     #[arg(long, value_name = "FOLDER", env = "OUTBOXD_SECRETS")]
     pub secrets: Option<PathBuf>,
     /// Connect to every active endpoint with its identity, TLS included, and hang up: nothing is POSTed. 5 s each, 8 at a

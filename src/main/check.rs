@@ -7,13 +7,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use futures_util::{StreamExt, stream};
-use outboxd::check::{self, Certificate, Finding, Level, Report, Stranger};
+use outboxd::check::{self, Certificate, Finding, Level, Place, Report, Stranger};
 use outboxd::cli::{Check, Database};
-use outboxd::conninfo::{Conninfo, Roots};
+use outboxd::conninfo::{Conninfo, Host, Roots};
 use outboxd::database::Connection;
 use outboxd::delivery::{self, Destination, Dialler, Failure};
 use outboxd::identity::{Identities, subfolders};
-use outboxd::schema::SchemaState;
+use outboxd::schema::{SchemaError, SchemaState};
 use outboxd::store::{Topic, examine, is_direct};
 use outboxd::{config, database, schema};
 use serde_json::Value;
@@ -26,6 +26,8 @@ use crate::status::{columns, print};
 /// What makes findings of an answer.
 type Finder = fn(&Value) -> Vec<Finding>;
 
+/// A statement that failed may have waited for a lock, or for too long.
+const AGAIN: &str = "outboxd check  # once more: its statements wait 1 s for a lock and take 10 s at most";
 /// Handshakes under way at once.
 const AT_ONCE: usize = 8;
 
@@ -36,17 +38,22 @@ pub(crate) async fn check(at: &Database, options: &Check) -> Result<ExitCode> {
     info.iter().flat_map(config::own_database).for_each(|own| guard.protect(own));
     let database = info.as_ref().map_or_else(|_| "no database".to_owned(), Conninfo::describe);
     let mut report = Report { release: RELEASE, database, findings: Vec::new() };
-    let mut destinations = match &info {
+    let mut found = match &info {
         Ok(info) => look(info, &mut report.findings).await,
         Err(problems) => {
-            report.findings.extend(problems.0.iter().map(|problem| Finding::problem("connection", problem)));
+            report.findings.extend(problems.0.iter().map(|problem| check::settings(problem)));
             None
         }
     };
     let folder = options.identities.as_deref();
     report.findings.extend(folder.map(|folder| check::identities(folder, check::now())).unwrap_or_default());
-    report.findings.extend(options.secrets.as_deref().map(check::secrets).unwrap_or_default());
-    if let Some(facts) = &mut destinations {
+    let (secrets, told) = check::secrets(options.secrets.as_deref(), &environment());
+    report.findings.extend(told);
+    if let (Some(facts), Some(secrets)) = (found.as_ref().and_then(|found| found.secrets.as_ref()), &secrets)
+    {
+        report.findings.extend(check::unknown(facts, secrets, options.secrets.as_deref()));
+    }
+    if let Some(facts) = found.as_mut().and_then(|found| found.destinations.as_mut()) {
         let resolve =
             |url: &str| endpoints.resolve(url, true).map(Into::into).map_err(|problem| problem.to_string());
         report.findings.extend(check::resolved(facts, resolve));
@@ -75,8 +82,14 @@ fn names(folders: &[PathBuf]) -> BTreeSet<String> {
     folders.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect()
 }
 
-/// All that the database and the files of its connection say; returns where POSTs go, if that could be asked.
-async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
+/// What subscriptions name, to be compared with files and tried; each if that could be asked.
+struct Named {
+    destinations: Option<Value>,
+    secrets: Option<Value>,
+}
+
+/// All that the database and the files of its connection say; returns what subscriptions name.
+async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Named> {
     let (certificates, keys): (Vec<_>, Vec<_>) =
         info.identity.iter().map(|files| (files.cert.clone(), files.key.clone())).unzip();
     let roots = info.roots.iter().filter_map(|roots| match roots {
@@ -87,10 +100,8 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
     let connection = match database::connect(info, "check").await {
         Ok(connection) => connection,
         Err(problem) => {
-            findings.push(
-                Finding::problem("connection", problem.to_string())
-                    .why("nothing in the database was checked"),
-            );
+            let (told, code) = (problem.to_string(), problem.sqlstate().map(|state| state.code().to_owned()));
+            findings.push(check::unreachable(&told, code.as_deref(), problem.is_transient(), &place(info)));
             return None;
         }
     };
@@ -98,12 +109,20 @@ async fn look(info: &Conninfo, findings: &mut Vec<Finding>) -> Option<Value> {
     installed(&connection, &server, findings).await
 }
 
+fn place(info: &Conninfo) -> Place {
+    let (host, port) = info.targets.first().map_or((String::new(), 0), |target| match &target.host {
+        Host::Tcp(host) => (host.clone(), target.port),
+        Host::Unix(folder) => (folder.display().to_string(), target.port),
+    });
+    Place { host, port, user: info.user.clone(), dbname: info.dbname.clone() }
+}
+
 async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Finding>) -> Option<Value> {
     let (asked, before) = (Instant::now(), SystemTime::now());
     let facts = match examine(&connection.client, Topic::Server).await {
         Ok(facts) => facts,
         Err(problem) => {
-            findings.push(Finding::problem("connection", problem.to_string()));
+            findings.push(check::unreachable(&problem.to_string(), None, true, &place(info)));
             return None;
         }
     };
@@ -120,29 +139,57 @@ async fn server(info: &Conninfo, connection: &Connection, findings: &mut Vec<Fin
     Some(facts)
 }
 
+/// Which release is installed, and whether all of it is there; none where it is not one to be looked at.
+async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Finding>) -> Option<bool> {
+    let state = match schema::check(&connection.client, RELEASE).await {
+        Ok(state) => state,
+        Err(SchemaError::MayNotRead { role, grant, .. }) => {
+            let what = format!("role {role} may not read which release is installed");
+            findings.push(Finding::problem("schema", what).remedy(grant));
+            return None;
+        }
+        Err(problem) => {
+            findings.push(Finding::problem("schema", problem.to_string()).remedy(AGAIN));
+            return None;
+        }
+    };
+    let (told, remedy) = (state.sentence(), state.remedy().unwrap_or_default());
+    if !state.fit_to_run() {
+        findings.push(Finding::problem("schema", told).remedy(remedy));
+        return None;
+    }
+    let lost = schema::lost(&connection.client).await.unwrap_or_default();
+    findings.extend(lost.iter().map(|lost| check::lost(&lost.what, lost.with_it, lost.remedy.as_deref())));
+    match state {
+        SchemaState::Incomplete { lacking } => {
+            // Triggers are told one by one.
+            let lacking: Vec<_> = lacking.into_iter().filter(|what| !what.starts_with("trigger ")).collect();
+            if lacking.is_empty() {
+                return Some(lost.is_empty());
+            }
+            let what = format!("schema outbox lacks {}", lacking.join(", "));
+            findings.push(Finding::problem("schema", what).remedy(remedy));
+            return Some(false);
+        }
+        SchemaState::Current if lost.is_empty() => {
+            findings.push(Finding::ok("schema", format!("schema outbox is that of {RELEASE}")));
+        }
+        SchemaState::Current => {}
+        _ => {
+            findings.extend(check::absent(rights));
+            findings.push(Finding::warning("schema", told).remedy(remedy));
+        }
+    }
+    Some(lost.is_empty())
+}
+
 /// Schema `outbox` and what is in it, as far as this role may look.
-async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Value> {
-    let client = &connection.client;
-    let state = schema::check(client, RELEASE).await;
-    let rights = examine(client, Topic::Rights).await.unwrap_or_default();
+async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<Finding>) -> Option<Named> {
+    let rights = examine(&connection.client, Topic::Rights).await.unwrap_or_default();
     if rights.is_object() {
         findings.extend(check::rights(&rights));
     }
-    findings.push(match state {
-        Ok(SchemaState::Current) => Finding::ok("schema", format!("schema outbox is that of {RELEASE}")),
-        Ok(state) => {
-            let (told, remedy) = (state.to_string(), state.remedy().unwrap_or_default());
-            if !state.fit_to_run() {
-                findings.push(Finding::problem("schema", told).remedy(remedy));
-                return None;
-            }
-            Finding::warning("schema", told).remedy(remedy)
-        }
-        Err(problem) => {
-            findings.push(Finding::problem("schema", problem.to_string()));
-            return None;
-        }
-    });
+    let whole = release(connection, &rights, findings).await?;
     let mut answers = Answers { left_out: Vec::new(), failed: Vec::new() };
     let installation = answers.ask(connection, Topic::Installation).await;
     findings.extend(installation.as_ref().map(check::home));
@@ -155,6 +202,7 @@ async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<F
     );
     let relays = answers.ask(connection, Topic::Relays).await;
     let setting = relays.as_ref().and_then(|facts| facts["doorbell_setting"].as_str());
+    findings.extend(check::silent(server));
     findings.extend(installation.iter().flat_map(|facts| check::doorbell(facts, server, setting)));
     findings.extend(relays.iter().flat_map(check::relays));
     let finders: [(Topic, Finder); 3] = [
@@ -166,9 +214,13 @@ async fn installed(connection: &Connection, server: &Value, findings: &mut Vec<F
         findings.extend(answers.ask(connection, topic).await.iter().flat_map(finder));
     }
     let destinations = answers.ask(connection, Topic::Destinations).await;
+    let secrets = answers.ask(connection, Topic::Secrets).await;
     findings.extend(check::looks(&rights, &answers.left_out));
-    findings.append(&mut answers.failed);
-    destinations
+    // Of one that is not whole, what fails for that is not told again.
+    if whole {
+        findings.append(&mut answers.failed);
+    }
+    Some(Named { destinations, secrets })
 }
 
 /// What came of asking.
@@ -186,7 +238,7 @@ impl Answers {
             Err(problem) if problem.is_denied() => self.left_out.push(topic.name()),
             Err(problem) => {
                 let what = format!("{} could not be checked", topic.name());
-                self.failed.push(Finding::problem("schema", what).why(problem.to_string()));
+                self.failed.push(Finding::problem("schema", what).why(problem.to_string()).remedy(AGAIN));
             }
         }
         None

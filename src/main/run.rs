@@ -104,7 +104,10 @@ async fn watch_schema(info: Conninfo, health: Health) {
             health.schema(None);
         } else if let Ok(connection) = database::connect(&info, "check").await {
             match schema::check(&connection.client, RELEASE).await {
-                Ok(state) if state.fit_to_run() => health.schema(None),
+                // What was dropped may be what the relay was refused for.
+                Ok(state) if state.fit_to_run() && !matches!(state, SchemaState::Incomplete { .. }) => {
+                    health.schema(None);
+                }
                 Ok(state) => health.schema(Some(&state.to_string())),
                 Err(problem) => health.schema(Some(&problem.to_string())),
             }

@@ -5,6 +5,7 @@ use std::fmt;
 use tokio_postgres::Client;
 
 use super::error::SchemaError;
+use super::lacking::lacking;
 use super::ledger::{self, Definitions, Difference, Ledger};
 use super::manifest::Manifest;
 use super::roles;
@@ -41,6 +42,11 @@ pub enum SchemaState {
         /// True: recorded with another text or name. False: its row is absent among later ones.
         recorded: bool,
     },
+    /// The definitions are this release's as far as the ledger knows, and somebody dropped some of what they make.
+    Incomplete {
+        /// What is not there, such as `function claim`; never empty.
+        lacking: Vec<String>,
+    },
     /// Same tables, but functions, views or grants of other files or for other roles.
     DefinitionsDiffer {
         /// The release that applied them.
@@ -54,10 +60,18 @@ pub enum SchemaState {
 
 impl SchemaState {
     /// Whether a relay may start. During a rolling upgrade the definitions differ for a while, in either
-    /// direction, and releases are made to work through that; tables that are not there cannot be.
+    /// direction, and releases are made to work through that; tables that are not there cannot be. What was dropped may be
+    /// nothing that a relay needs.
     #[must_use]
     pub fn fit_to_run(&self) -> bool {
-        matches!(self, Self::Current | Self::DefinitionsDiffer { .. })
+        matches!(self, Self::Current | Self::DefinitionsDiffer { .. } | Self::Incomplete { .. })
+    }
+
+    /// What is so, without the command that [`remedy`](Self::remedy) is.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let whole = self.to_string();
+        whole.split("; run `outboxd migrate`").take(1).collect()
     }
 
     /// What to run or to do about it; nothing when it is current. `outboxd migrate` refuses what is newer, and what was edited.
@@ -71,7 +85,10 @@ impl SchemaState {
             {
                 Some(UPGRADE)
             }
-            Self::Missing | Self::Behind { .. } | Self::DefinitionsDiffer { .. } => Some("outboxd migrate"),
+            Self::Missing
+            | Self::Behind { .. }
+            | Self::Incomplete { .. }
+            | Self::DefinitionsDiffer { .. } => Some("outboxd migrate"),
             Self::Ahead { .. } => Some(UPGRADE),
             Self::Edited { recorded: true, .. } => {
                 Some("check with an outboxd built from the released files")
@@ -110,6 +127,11 @@ impl fmt::Display for SchemaState {
                 "migration {migration} is not on record although later ones are; restore its row in {} \
                  from a backup",
                 ledger::HISTORY
+            ),
+            Self::Incomplete { lacking } => write!(
+                f,
+                "schema outbox lacks {}, which somebody dropped; run `outboxd migrate` to make it again",
+                lacking.join(", ")
             ),
             Self::DefinitionsDiffer { installed, ours, roles_only } => {
                 differ(f, installed, ours, *roles_only)
@@ -183,6 +205,13 @@ pub async fn check_against(
     let mut pending: Vec<String> = later.map(ToString::to_string).collect();
     if let (true, Some(definitions)) = (pending.is_empty(), finished(&ledger)) {
         let digest = ledger::digest(manifest, &roles::present(client).await?)?;
+        if ledger::same_files(&definitions.digest, &digest) {
+            // Other files make other objects.
+            let lacking = lacking(client, manifest).await?;
+            if !lacking.is_empty() {
+                return Ok(SchemaState::Incomplete { lacking });
+            }
+        }
         return Ok(compare(definitions, &digest, ours));
     }
     pending.push("definitions".to_owned());
@@ -235,6 +264,11 @@ mod tests {
         assert!(differ("0.3.0", false).ends_with("upgrade this binary to 0.3.0"));
         assert!(differ("0.1.0", false).ends_with("run `outboxd migrate`"));
         assert!(differ("0.2.0", true).contains("group roles"));
+        assert_eq!(
+            SchemaState::Missing.sentence(),
+            "schema outbox is not installed in this database",
+            "what is to be run is the remedy"
+        );
         assert!(differ("0.1.0", false).contains("0.1.0") && differ("0.1.0", false).contains("0.2.0"));
     }
 }

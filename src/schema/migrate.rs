@@ -5,6 +5,7 @@ use refinery::{Migration, Runner, Target};
 use tokio_postgres::Client;
 
 use super::error::SchemaError;
+use super::lacking::lacking;
 use super::ledger::{self, Difference, HISTORY, Ledger};
 use super::manifest::Manifest;
 use super::roles;
@@ -163,7 +164,8 @@ fn translate(error: refinery::Error, migration: &Migration) -> SchemaError {
     }
 }
 
-/// Applies all definitions if they, the migrations under them or the roles they grant to have changed.
+/// Applies all definitions if they, the migrations under them or the roles they grant to have changed, or if something that they
+/// make was dropped.
 ///
 /// The migration number counts because a migration may drop what a definition made: then no file changed
 /// and yet all must be applied.
@@ -174,7 +176,7 @@ async fn define(manifest: &Manifest<'_>, client: &mut Client, release: &str) -> 
     };
     let version = installed.version();
     let same = |had: &ledger::Definitions| had.migration == version && had.digest == digest;
-    if installed.definitions.as_ref().is_some_and(same) {
+    if installed.definitions.as_ref().is_some_and(same) && lacking(client, manifest).await?.is_empty() {
         return Ok(false);
     }
     let mut tries = Tries::new();

@@ -3,7 +3,7 @@
 //! Two kinds of SQL are built into the binary. A *migration* changes state (tables, types, indexes): it
 //! runs once, in order, and is frozen when released. A *definition* describes behaviour (functions, views,
 //! triggers on our own tables, grants): it is edited in place and all of them are applied again whenever
-//! they, or the migrations under them, changed.
+//! they, or the migrations under them, changed, or one of the objects that they make is gone.
 //!
 //! | file | what it answers |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | `print` | the same, as a psql script for those who apply DDL by hand |
 //! | `check` | is this database fit for this binary? (reads only) |
 //! | `uninstall` | take everything away again |
+//! | `lacking`, `lost` | what definitions, or migrations, made and somebody dropped since |
 //! | `home` | is this the database that delivers, or a copy? |
 //! | `roles` | the three group roles |
 //! | `ledger` | what a database says was applied to it |
@@ -24,7 +25,9 @@
 mod check;
 mod error;
 mod home;
+mod lacking;
 mod ledger;
+mod lost;
 pub mod manifest;
 mod migrate;
 mod print;
@@ -35,6 +38,7 @@ mod uninstall;
 pub use check::{SchemaState, check, check_against};
 pub use error::{ForeignTable, SchemaError};
 pub use home::require_home;
+pub use lost::{Lost, kept, lost};
 pub use manifest::Manifest;
 pub use migrate::{Migrated, migrate, migrate_from};
 pub use print::{print, print_from};

@@ -7,6 +7,7 @@ use refinery::{AsyncMigrate, Migration};
 use tokio_postgres::Client;
 
 use super::error::SchemaError;
+use super::lacking;
 use super::ledger::HISTORY;
 use super::manifest::Manifest;
 use super::roles::{GROUP_ROLES, PRESENT};
@@ -204,10 +205,11 @@ $outbox$;
     )
 }
 
-/// All definitions, unless the newest row of their history says that nothing changed since.
+/// All definitions, unless the newest row of their history says that nothing changed since, and what they make is there.
 fn definitions(manifest: &Manifest<'_>, migrations: &[Migration], fingerprint: u64, release: &str) -> String {
     let version = migrations.last().map_or(0, Migration::version);
     let digest = format!("'{fingerprint}/roles=' || {PRESENT}");
+    let lacking = lacking::query(manifest);
     let older = refuse_older(fingerprint, release);
     let file = |(path, sql): &(&str, &str)| format!("\n-- ---- sql/{path}\n{sql}\n;\n");
     let files = manifest.definitions.iter().map(file).collect::<Vec<_>>().concat();
@@ -216,7 +218,8 @@ fn definitions(manifest: &Manifest<'_>, migrations: &[Migration], fingerprint: u
         r"
 -- ---- definitions
 select coalesce((select (migration, digest) is distinct from ({version}, {digest})
-                 from outbox.definition_history order by id desc limit 1), true) as outbox_todo \gset
+                 from outbox.definition_history order by id desc limit 1), true)
+    or exists ({lacking}) as outbox_todo \gset
 \if :outbox_todo
 {older}{files}
 insert into outbox.definition_history (migration, digest, release)

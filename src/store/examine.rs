@@ -9,7 +9,7 @@ use super::{RELAY_FUNCTIONS, StoreError};
 
 /// How many rows of a kind are told one by one.
 const ROWS: i64 = 20;
-/// How many subscriptions' endpoints and identities are looked at.
+/// How many subscriptions' endpoints, identities and secrets are looked at.
 const DESTINATIONS: i64 = 10_000;
 
 /// What there is to ask; each is one statement in a file of its own.
@@ -21,7 +21,7 @@ pub enum Topic {
     Rights,
     /// Whether this is the database that delivers, whether functions work, whether commits ring.
     Installation,
-    /// The triggers on `outbox.subscription`.
+    /// The triggers on outboxd's own tables.
     Triggers,
     /// Watches, and what nobody hears.
     Watches,
@@ -29,6 +29,8 @@ pub enum Topic {
     Subscriptions,
     /// Endpoints and identities.
     Destinations,
+    /// Secrets that subscriptions name.
+    Secrets,
     /// Relays that were seen.
     Relays,
     /// What keeps old rows.
@@ -47,6 +49,7 @@ impl Topic {
             Self::Watches => "watches",
             Self::Subscriptions => "subscriptions",
             Self::Destinations => "endpoints",
+            Self::Secrets => "names of secrets",
             Self::Relays => "relays",
             Self::House => "old rows",
         }
@@ -70,6 +73,7 @@ pub async fn examine(client: &Client, topic: Topic) -> Result<Value, StoreError>
         Topic::Watches => (include_str!("check/watches.sql"), limit(&ROWS)),
         Topic::Subscriptions => (include_str!("check/subscriptions.sql"), limit(&ROWS)),
         Topic::Destinations => (include_str!("check/destinations.sql"), limit(&DESTINATIONS)),
+        Topic::Secrets => (include_str!("check/secrets.sql"), limit(&DESTINATIONS)),
         Topic::Relays => (include_str!("check/relays.sql"), limit(&ROWS)),
         Topic::House => (include_str!("check/house.sql"), limit(&ROWS)),
     };

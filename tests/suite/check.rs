@@ -29,6 +29,7 @@ pub(crate) fn found(url: &str, arguments: &[&str]) -> Vec<Found> {
             (kind, format!("{}: {}", text(one, "what"), text(one, "why")), text(one, "remedy"))
         })
         .collect();
+    assert!(bad.iter().all(|(_, _, remedy)| !remedy.is_empty()), "each has its way out: {bad:#?}");
     let problems = bad.iter().filter(|(kind, ..)| kind.starts_with("problem")).count();
     assert_eq!(
         (document["problems"].as_u64(), output.code),
@@ -39,7 +40,7 @@ pub(crate) fn found(url: &str, arguments: &[&str]) -> Vec<Found> {
 }
 
 /// A watched table, somebody who listens to it, a relay that was just seen: all as it should be.
-fn healthy(hint: &str) -> Database {
+pub(crate) fn healthy(hint: &str) -> Database {
     let db = installed(hint);
     db.psql(
         "create table orders (id bigint primary key, note text);
@@ -55,7 +56,7 @@ fn seen(db: &Database, name: &str, release: &str) {
 }
 
 /// What breaks one thing, of which kind the finding is, and what it says; its remedy is SQL and mends it.
-const MENDED: [(&str, &str, &str); 19] = [
+const MENDED: [(&str, &str, &str); 22] = [
     ("drop trigger zz_outbox_1_insert on orders", "problem watches", "the trigger for insert is missing"),
     (
         "alter table orders disable trigger zz_outbox_1_update",
@@ -72,13 +73,6 @@ const MENDED: [(&str, &str, &str); 19] = [
         "problem watches",
         "column id, part of the key, was renamed",
     ),
-    (
-        "alter table outbox.subscription disable trigger subscription_check",
-        "problem triggers",
-        "trigger subscription_check on outbox.subscription is disabled",
-    ),
-    ("drop trigger subscription_tombstone on outbox.subscription", "problem triggers", "is missing"),
-    ("drop trigger subscription_truncate on outbox.subscription", "problem triggers", "is missing"),
     ("update outbox.setting set home = '1/2'", "problem home", "is a copy of another one"),
     ("revoke outbox_relay from check_courier", "warning rights", "may not do what a relay does"),
     (
@@ -132,13 +126,45 @@ const MENDED: [(&str, &str, &str); 19] = [
         "warning server",
         "idle_session_timeout is 5000 ms",
     ),
+    (
+        "create table gone (id int primary key); select outbox.watch('gone', 'Order'); drop table gone",
+        "problem watches",
+        "the watch of a dropped table as Order does not work: the table was dropped",
+    ),
+    (
+        "do $$ begin execute format('alter database %I set session_replication_role = replica', current_database()); end $$",
+        "warning capture",
+        "session_replication_role is replica for database check_mends",
+    ),
+    (
+        "do $$ begin execute format('alter role check_writer in database %I set outbox.capture = off',
+             current_database()); end $$",
+        "warning capture",
+        "outbox.capture is off for role check_writer in database check_mends",
+    ),
+    (
+        "alter role check_courier set outbox.doorbell = off",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
+    (
+        "do $$ begin execute format('alter database %I set outbox.doorbell = off', current_database()); end $$",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
+    (
+        "do $$ begin execute format('alter role check_courier in database %I set outbox.doorbell = off',
+             current_database()); end $$",
+        "warning doorbell",
+        "outbox.doorbell is off in this session",
+    ),
     ("alter role check_courier connection limit 3", "warning server", "of the 3 connections it may have"),
 ];
 
 #[test]
 fn what_was_broken_is_found_and_what_it_says_mends_it() {
     let db = healthy("check_mends");
-    login_roles(shared(), &["check_courier"]);
+    login_roles(shared(), &["check_courier", "check_writer"]);
     db.psql("grant outbox_relay, outbox_reader to check_courier");
     let url = db.url_as("check_courier");
     assert_eq!(found(&url, &[]), [], "as it should be");
@@ -255,6 +281,27 @@ fn what_sql_cannot_mend_is_told_too() {
     assert!(bad.len() == 1 && bad[0].1.starts_with("nobody subscribes to Order"), "{bad:?}");
 }
 
+/// Nothing is tried meanwhile, so a ping would change nothing.
+#[test]
+fn what_ends_a_failure_that_is_held_lets_it_be_tried() {
+    let db = healthy("check_held");
+    for (why, told) in [("breaker", "its breaker is open"), ("retry-after", "is held by its Retry-After")] {
+        db.psql(&format!(
+            "insert into outbox.subscription_health
+                 (subscription, consecutive_failures, last_error, held_since, held_until, held_why)
+                 values (1, 10, 'no way', now(), now() + interval '5 min', '{why}')"
+        ));
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].1.contains(told), "{bad:?}");
+        assert!(bad[0].2.starts_with("select outbox.close_breaker(1);"), "{bad:?}");
+        db.psql(&bad[0].2);
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].1.contains("has failed 10 times: "), "{bad:?}");
+        assert!(bad[0].2.starts_with("select outbox.ping(1);"), "{bad:?}");
+        db.psql("delete from outbox.subscription_health");
+    }
+}
+
 /// A remedy that is pasted must not turn a watch into another one.
 #[test]
 fn what_mends_a_watch_leaves_its_settings_as_they_were() {
@@ -315,7 +362,7 @@ fn who_may_not_look_is_told_what_was_left_out_and_who_is_nobody_what_is_lacking(
     db.psql("grant outbox_relay to check_relay; grant outbox_reader to check_reader");
     let bad = found(&db.url_as("check_relay"), &[]);
     assert_eq!(bad.len(), 1, "{bad:?}");
-    let sentence = "check_relay may not look at relays, watches, subscriptions, old rows: not checked: ";
+    let sentence = "check_relay may not look at relays, watches, subscriptions, old rows, names of secrets: not checked: ";
     assert_eq!((bad[0].0.as_str(), bad[0].1.as_str()), ("warning rights", sentence));
     assert_eq!(bad[0].2, "grant outbox_reader to check_relay;");
     let bad = found(&db.url_as("check_reader"), &[]);
@@ -337,12 +384,58 @@ fn a_database_without_the_schema_or_without_a_server_is_a_problem_with_a_way_out
     let db = shared().database("check_empty");
     let bad = found(&db.url(), &[]);
     assert_eq!(bad.len(), 1, "{bad:?}");
-    assert_eq!((bad[0].0.as_str(), bad[0].2.as_str()), ("problem schema", "outboxd migrate"));
+    let sentence = "schema outbox is not installed in this database: ";
+    assert_eq!(bad[0], ("problem schema".to_owned(), sentence.to_owned(), "outboxd migrate".to_owned()));
     let bad = found("postgres://u@127.0.0.1:1/none?sslmode=disable", &["--handshake"]);
     let kinds: Vec<_> = bad.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert_eq!(kinds, ["problem connection", "warning handshake"], "{bad:?}");
+    assert!(bad[0].2.starts_with("pg_isready -h 127.0.0.1 -p 1 "), "{bad:?}");
+    let bad = found("postgres://u@/none?host=/nowhere", &[]);
+    assert!(bad.len() == 1 && bad[0].2.starts_with("pg_isready -h /nowhere -p 5432 "), "{bad:?}");
+    let bad = found("postgres://127.0.0.1:1/none?sslmode=disable", &[]);
+    assert!(
+        bad.len() == 1 && bad[0].1.starts_with("user is missing") && bad[0].2 == "export PGUSER=USER",
+        "{bad:?}"
+    );
     let bad = found("postgres://u@127.0.0.1:1/none?sslmode=nonsense", &[]);
     assert!(bad.len() == 1 && bad[0].1.contains("sslmode"), "{bad:?}");
+}
+
+#[test]
+fn a_database_that_does_not_exist_is_made_by_what_it_says() {
+    let db = shared().database("check_absent");
+    let url = db.url().replacen(&db.psql("select current_database()"), "check_absent_yet", 1);
+    let bad = found(&url, &[]);
+    assert!(bad.len() == 1 && bad[0].1.contains("3D000") && bad[0].2.starts_with("createdb "), "{bad:?}");
+    let bin = shared().bin("createdb");
+    let path = format!("{}:/usr/bin:/bin", bin.parent().unwrap().display());
+    let made = std::process::Command::new("sh").args(["-c", &bad[0].2]).env("PATH", path).status().unwrap();
+    let after = found(&url, &[]);
+    assert!(made.success() && after[0].2 == "outboxd migrate", "{after:?}");
+    db.psql("drop database check_absent_yet");
+}
+
+/// On a cluster of its own: what a role is given everywhere, every check of the cluster tells.
+#[test]
+fn a_role_that_writes_without_events_in_every_database_is_told() {
+    let cluster = Cluster::start(&ClusterOptions::default());
+    let db = cluster.database("check_everywhere");
+    crate::installed::migrate(&db);
+    db.psql("create role writer");
+    seen(&db, "relay 1", env!("CARGO_PKG_VERSION"));
+    for (given, sentence) in [
+        ("alter role writer set outbox.capture = off", "outbox.capture is off for role writer: "),
+        (
+            "alter role all set session_replication_role = replica",
+            "session_replication_role is replica for role all: ",
+        ),
+    ] {
+        db.psql(given);
+        let bad = found(&db.url(), &[]);
+        assert!(bad.len() == 1 && bad[0].0 == "warning capture" && bad[0].1.starts_with(sentence), "{bad:?}");
+        db.psql(&bad[0].2);
+        assert_eq!(found(&db.url(), &[]), [], "{}", bad[0].2);
+    }
 }
 
 /// On a cluster of its own, where nobody else uses up transaction ids.

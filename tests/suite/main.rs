@@ -16,6 +16,8 @@ mod certificates;
 mod check;
 mod check_certificates;
 mod check_handshake;
+mod check_schema;
+mod check_secrets;
 mod coalescing;
 mod connection;
 mod container;

@@ -42,6 +42,16 @@ fn the_printed_script_makes_what_migrate_makes() {
     assert_eq!(everything_in(shared(), &by_migrate), before);
 }
 
+/// The history says that nothing changed; the catalogue says otherwise.
+#[test]
+fn the_script_makes_again_what_was_dropped() {
+    let db = installed(shared(), "dropped");
+    let before = schema_of(shared(), &db);
+    db.psql("drop function outbox.seal cascade; drop view outbox.failing");
+    apply(shared(), &db.url(), ONE_TRANSACTION, &printed()).unwrap();
+    assert_eq!(schema_of(shared(), &db), before);
+}
+
 #[test]
 fn without_a_transaction_it_changes_nothing_and_says_which_option_is_missing() {
     let db = shared().database("no_transaction");

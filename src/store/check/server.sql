@@ -20,6 +20,21 @@ select json_build_object(
     'role_connections', (select count(*) from pg_stat_activity a where a.usename = current_user),
     'notify_queue', pg_notification_queue_usage(),
     'max_prepared_transactions', current_setting('max_prepared_transactions')::integer,
+    -- What makes sessions write without events, or without waking anybody, and who is given it: by whatever session, so not from
+    -- pg_settings. `ours`: it is given to this session too.
+    'given', (
+        select coalesce(json_agg(json_build_object('name', g.name, 'value', g.value, 'given_to', g.given_to, 'ours', g.ours)
+            order by g.name, g.given_to), '[]')
+        from (
+            select split_part(c.setting, '=', 1) as name, lower(split_part(c.setting, '=', 2)) as value,
+                concat_ws(' in ',
+                    case when s.setrole <> 0 or s.setdatabase = 0 then 'role ' || coalesce(quote_ident(r.rolname), 'all') end,
+                    case when s.setdatabase <> 0 then 'database ' || quote_ident(d.datname) end) as given_to,
+                s.setrole = 0 or r.rolname = session_user as ours
+            from pg_db_role_setting s cross join unnest(s.setconfig) as c (setting) left join pg_roles r on r.oid = s.setrole
+            where s.setdatabase in (0, d.oid)
+        ) g
+        where (g.name, g.value) in (('session_replication_role', 'replica'), ('outbox.capture', 'off'), ('outbox.doorbell', 'off'))),
     -- What a role or database was given and a relay does not override. In milliseconds; 0 is none.
     'settings', (
         select coalesce(json_agg(json_build_object('name', s.name, 'value', s.reset_val, 'ms', s.ms,

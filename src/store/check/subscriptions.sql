@@ -17,9 +17,12 @@ select json_build_object(
     'active', (select count(*) from outbox.subscription s where s.status in ('active', 'failing')),
     'failing', (
         select coalesce(json_agg(json_build_object('id', f.id, 'subscriber', f.subscriber,
-            'consecutive_failures', f.consecutive_failures, 'failing_since', f.failing_since, 'last_error', f.last_error)), '[]')
+            'consecutive_failures', f.consecutive_failures, 'failing_since', f.failing_since, 'last_error', f.last_error,
+            'held_why', f.held_why)), '[]')
         from (
-            select s.id, s.subscriber, h.consecutive_failures, h.failing_since, h.last_error
+            select s.id, s.subscriber, h.consecutive_failures, h.failing_since, h.last_error,
+                -- As outbox.failing has it.
+                case when h.held_until > clock_timestamp() and h.held_since >= s.endpoint_since then h.held_why end as held_why
             from outbox.subscription_health h join outbox.subscription s on s.id = h.subscription
             where h.consecutive_failures > 0 and s.status not in ('gone', 'disabled')
             order by h.consecutive_failures desc, s.id limit $1

@@ -10,7 +10,12 @@ select json_build_object(
     'broken', (
         select coalesce(json_agg(json_build_object('relation', b.relation, 'object', b.object, 'reason', b.reason,
             'remedy', b.remedy)), '[]')
-        from (select w.relation::text as relation, w.object, w.reason, w.remedy from outbox.broken_watch w limit $1) b),
+        from (
+            -- Of a table that was dropped only a number is left.
+            select case when exists (select from pg_class c where c.oid = w.relation) then w.relation::text end as relation,
+                w.object, w.reason, w.remedy
+            from outbox.broken_watch w limit $1
+        ) b),
     'unheard', (
         select coalesce(json_agg(u.object order by u.object), '[]')
         from (
