@@ -194,22 +194,28 @@ fn answer_all(connection: &mut dyn Duplex, first: u8) {
     }
 }
 
+/// A connection that answers one request, and says that it has not looked at the next.
+fn answer_one(connection: &mut dyn Duplex) {
+    begin(connection);
+    assert!(read_to(connection, 1));
+    connection.write_all(&answer(1)).unwrap();
+    assert!(read_to(connection, 3));
+    connection.write_all(&go_away(1, "")).unwrap();
+    connection.flush().unwrap();
+    read_to(connection, 0xff);
+}
+
 /// As servers end connections for good: what they have not looked at they say, and it goes on another one at once.
 #[test]
 fn what_came_after_the_last_stream_of_a_closing_connection_is_sent_on_another() {
     let stage = Stage::new("http2_go_away");
     let connections = AtomicUsize::new(0);
     let receiver = RawReceiver::start(Some(&options(&stage)), move |connection| {
-        begin(connection);
-        if connections.fetch_add(1, Ordering::SeqCst) > 0 {
-            return answer_all(connection, 1);
+        if connections.fetch_add(1, Ordering::SeqCst) == 0 {
+            return answer_one(connection);
         }
-        assert!(read_to(connection, 1));
-        connection.write_all(&answer(1)).unwrap();
-        assert!(read_to(connection, 3));
-        connection.write_all(&go_away(1, "")).unwrap();
-        connection.flush().unwrap();
-        read_to(connection, 0xff);
+        begin(connection);
+        answer_all(connection, 1);
     });
     subscribe(&stage, &receiver.url("/"), "");
     let _relay = stage.relay();
@@ -233,13 +239,7 @@ fn what_goes_on_over_http_1_after_all_is_a_request_of_http_1() {
             *request.lock().unwrap() = String::from_utf8_lossy(&read_request(connection)).into_owned();
             return connection.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
         }
-        begin(connection);
-        assert!(read_to(connection, 1));
-        connection.write_all(&answer(1)).unwrap();
-        assert!(read_to(connection, 3));
-        connection.write_all(&go_away(1, "")).unwrap();
-        connection.flush().unwrap();
-        read_to(connection, 0xff);
+        answer_one(connection);
     });
     subscribe(&stage, &receiver.url("/hook?a=1"), "");
     let _relay = stage.relay();
