@@ -121,8 +121,8 @@ fn unsigned(one: &Value) -> Finding {
         "subscription {id} of {subscriber} has no signing secret: its POSTs go out without a signature"
     );
     Finding::warning("subscriptions", what)
-        .why("a receiver that verifies refuses them; or give it the secret its subscriber holds, outbox.set_signing_secret()")
-        .remedy(format!("select outbox.rotate_signing_secret({id});  -- makes one, to be given to the subscriber"))
+        .why("a receiver that verifies refuses them; the secret that the subscriber holds is set by outbox.set_signing_secret()")
+        .remedy(format!("select outbox.rotate_signing_secret({id});  -- makes a new one, which the subscriber must be given"))
 }
 
 fn waiting(open: i64) -> String {

@@ -158,7 +158,13 @@ async fn release(connection: &Connection, rights: &Value, findings: &mut Vec<Fin
         findings.push(Finding::problem("schema", told).remedy(remedy));
         return None;
     }
-    let lost = schema::lost(&connection.client).await.unwrap_or_default();
+    let lost = match schema::lost(&connection.client).await {
+        Ok(lost) => lost,
+        Err(problem) => {
+            findings.push(Finding::problem("schema", problem.to_string()).remedy(AGAIN));
+            return Some(true);
+        }
+    };
     findings.extend(lost.iter().map(|lost| check::lost(&lost.what, lost.with_it, lost.remedy.as_deref())));
     match state {
         SchemaState::Incomplete { lacking } => {
